@@ -1,0 +1,97 @@
+"""The programme's values as the bodies of `admin.api.models`, and back."""
+
+from admin.api import models
+from loyalty.checkout import Line, Lookup, QuoteAnswer, QuotedLine, ReceiptAnswer
+from loyalty.ledger import Balance, Expiring
+from loyalty.rules.earning import reasons_of
+
+
+def line_of(line: models.LineIn) -> Line:
+    return Line(
+        sku=line.sku,
+        name=line.name,
+        quantity_milli=line.quantity_milli,
+        price_minor=line.price_minor,
+        amount_minor=line.amount_minor,
+        category=line.category,
+    )
+
+
+def expiring_out(expiring: Expiring | None) -> models.ExpiringOut | None:
+    return models.ExpiringOut(points=expiring.points, at=expiring.at) if expiring else None
+
+
+def balance_out(balance: Balance) -> models.BalanceOut:
+    return models.BalanceOut(
+        available=balance.available,
+        posted=balance.posted,
+        held=balance.held,
+        pending=balance.pending,
+        next_expiry=expiring_out(balance.next_expiry),
+    )
+
+
+def lookup_out(lookup: Lookup) -> models.LookupOut:
+    return models.LookupOut(
+        customer_id=str(lookup.customer_id),
+        name=lookup.name,
+        card_number=lookup.card_number_masked,
+        balance=balance_out(lookup.balance),
+        may_spend=lookup.may_spend,
+        how=lookup.how,
+    )
+
+
+def quote_out(quote: QuoteAnswer) -> models.QuoteOut:
+    return models.QuoteOut(
+        quote_id=str(quote.quote_id),
+        customer_id=str(quote.customer_id),
+        name=quote.name,
+        may_spend=quote.may_spend,
+        available=quote.available,
+        spendable_max=quote.spendable_max,
+        spend=quote.spend,
+        earn=quote.earn,
+        total_minor=quote.total_minor,
+        to_pay_minor=quote.to_pay_minor,
+        expires_at=quote.expires_at,
+        lines=[_line_out(line) for line in quote.lines],
+    )
+
+
+def receipt_out(receipt: ReceiptAnswer) -> models.ReceiptOut:
+    return models.ReceiptOut(
+        receipt_id=str(receipt.receipt_id),
+        receipt_number=receipt.receipt_number,
+        customer_id=str(receipt.customer_id),
+        name=receipt.name,
+        state="cancelled" if receipt.state == "cancelled" else "committed",
+        at=receipt.at,
+        cancelled_at=receipt.cancelled_at,
+        total_minor=receipt.total_minor,
+        paid_minor=receipt.paid_minor,
+        spent=receipt.spent,
+        earned=receipt.earned,
+        returned=receipt.returned,
+        taken_back=receipt.taken_back,
+        balance=receipt.balance,
+        next_expiry=expiring_out(receipt.next_expiry),
+        lines=[_line_out(line) for line in receipt.lines],
+    )
+
+
+def _line_out(line: QuotedLine) -> models.LineOut:
+    return models.LineOut(
+        sku=line.sku,
+        name=line.name,
+        category=line.category,
+        quantity_milli=line.quantity_milli,
+        price_minor=line.price_minor,
+        amount_minor=line.amount_minor,
+        spent=line.spent,
+        earned=line.earned,
+        reasons=[
+            models.ReasonOut(code=reason.code, data=dict(reason.data))
+            for reason in reasons_of(line.explanation)
+        ],
+    )

@@ -1,0 +1,255 @@
+"""What a till can ask: one table. Addresses, validation, the OpenAPI document, and the till page's
+own addresses all come from it.
+
+An operation translates: body in, one call of the programme, body out. It decides nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from admin.api import models
+from admin.api.answers import line_of, lookup_out, quote_out, receipt_out
+from loyalty.programme import Programme
+from loyalty.refusals import No, Refusal, refuse
+
+_INT64_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """For whom an operation runs. `device` is what wrong codes are counted by."""
+
+    till_id: int
+    staff_id: int | None
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request, checked: `body` is of the operation's `request` model, `path` its variables."""
+
+    caller: Caller
+    key: str
+    path: Mapping[str, str]
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer; `replayed` when the same key had been answered before."""
+
+    body: BaseModel
+    replayed: bool = False
+
+
+Run = Callable[[Programme, Ask], Awaitable[Done | Refusal]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing to ask. `keyed`: it writes, so it wants an Idempotency-Key."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    description: str
+    request: type[BaseModel] | None
+    response: type[BaseModel]
+    keyed: bool
+    refusals: tuple[No, ...]
+    run: Run
+
+
+async def _lookup(programme: Programme, ask: Ask) -> Done | Refusal:
+    body: models.LookupIn = ask.body
+    answer = await programme.checkout.lookup(
+        till_id=ask.caller.till_id, card=body.card, device=ask.caller.device
+    )
+    return answer if isinstance(answer, Refusal) else Done(lookup_out(answer))
+
+
+async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
+    body: models.QuoteIn = ask.body
+    answer = await programme.checkout.quote(
+        till_id=ask.caller.till_id,
+        key=ask.key,
+        card=body.card,
+        receipt_number=body.receipt_number,
+        lines=[line_of(line) for line in body.lines],
+        spend=body.spend,
+        staff_id=ask.caller.staff_id,
+        device=ask.caller.device,
+    )
+    return answer if isinstance(answer, Refusal) else Done(quote_out(answer), answer.replayed)
+
+
+async def _release(programme: Programme, ask: Ask) -> Done | Refusal:
+    quote_id = int(ask.path["id"])
+    if quote_id > _INT64_MAX:
+        return refuse(No.QUOTE_NOT_FOUND)
+    refusal = await programme.checkout.release(till_id=ask.caller.till_id, quote_id=quote_id)
+    return refusal if isinstance(refusal, Refusal) else Done(models.ReleaseOut(released=True))
+
+
+async def _commit(programme: Programme, ask: Ask) -> Done | Refusal:
+    body: models.CommitQuoteIn | models.CommitSaleIn = ask.body.root
+    if isinstance(body, models.CommitQuoteIn):
+        return await _commit_quote(programme, ask, body)
+    answer = await programme.checkout.commit(
+        till_id=ask.caller.till_id,
+        key=ask.key,
+        card=body.card,
+        receipt_number=body.receipt_number,
+        lines=[line_of(line) for line in body.lines],
+        at=body.at,
+        staff_id=ask.caller.staff_id,
+        device=ask.caller.device,
+    )
+    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer), answer.replayed)
+
+
+async def _commit_quote(
+    programme: Programme, ask: Ask, body: models.CommitQuoteIn
+) -> Done | Refusal:
+    quote_id = int(body.quote_id)
+    if quote_id > _INT64_MAX:
+        return refuse(No.QUOTE_NOT_FOUND)
+    answer = await programme.checkout.commit(
+        till_id=ask.caller.till_id,
+        key=ask.key,
+        quote_id=quote_id,
+        receipt_number=body.receipt_number,
+        staff_id=ask.caller.staff_id,
+    )
+    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer), answer.replayed)
+
+
+async def _cancel(programme: Programme, ask: Ask) -> Done | Refusal:
+    body: models.CancelIn = ask.body
+    answer = await programme.checkout.cancel(
+        till_id=ask.caller.till_id,
+        key=ask.key,
+        receipt_number=ask.path["number"],
+        at=body.at,
+        staff_id=ask.caller.staff_id,
+    )
+    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer), answer.replayed)
+
+
+async def _receipt(programme: Programme, ask: Ask) -> Done | Refusal:
+    answer = await programme.checkout.receipt(ask.caller.till_id, ask.path["number"])
+    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer))
+
+
+_CARD = (
+    No.CARD_UNKNOWN,
+    No.CARD_FORGED,
+    No.CARD_CODE_EXPIRED,
+    No.CARD_CODE_USED,
+    No.TOO_MANY_ATTEMPTS,
+)
+_COMMAND = (No.KEY_REUSED, No.INVALID_RECEIPT)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="lookup",
+        method="POST",
+        path="/lookup",
+        summary="Who is it, and what has she got",
+        description="Reads a card without selling anything. A rotating or short code becomes this "
+        "till's alone for the time of a sale.",
+        request=models.LookupIn,
+        response=models.LookupOut,
+        keyed=False,
+        refusals=_CARD,
+        run=_lookup,
+    ),
+    Operation(
+        name="quote",
+        method="POST",
+        path="/quotes",
+        summary="What this receipt earns, and what it may be paid with",
+        description="With `spend` the points are set aside until `expires_at`. A newer quote for "
+        "the same receipt number takes the older one's place.",
+        request=models.QuoteIn,
+        response=models.QuoteOut,
+        keyed=True,
+        refusals=(
+            *_CARD,
+            *_COMMAND,
+            No.CARD_CANNOT_SPEND,
+            No.EXCEEDS_SPENDING_LIMIT,
+            No.INSUFFICIENT_POINTS,
+            No.RECEIPT_EXISTS,
+        ),
+        run=_quote,
+    ),
+    Operation(
+        name="release",
+        method="POST",
+        path="/quotes/{id}/release",
+        summary="Give up a quote",
+        description="The points set aside are free again. Repeating it changes nothing.",
+        request=models.ReleaseIn,
+        response=models.ReleaseOut,
+        keyed=True,
+        refusals=(No.QUOTE_NOT_FOUND, No.HOLD_CLOSED),
+        run=_release,
+    ),
+    Operation(
+        name="commit",
+        method="POST",
+        path="/receipts",
+        summary="Record the sale: spend and earn",
+        description="By `quote_id`, as quoted; or by `card` and `lines`, which earns and spends "
+        "nothing (an offline till sends `at`, the time of the sale).",
+        request=models.CommitIn,
+        response=models.ReceiptOut,
+        keyed=True,
+        refusals=(
+            *_CARD,
+            *_COMMAND,
+            No.QUOTE_NOT_FOUND,
+            No.QUOTE_EXPIRED,
+            No.HOLD_EXPIRED,
+            No.HOLD_CLOSED,
+            No.INSUFFICIENT_POINTS,
+            No.RECEIPT_EXISTS,
+            No.EVENT_TIME_REFUSED,
+        ),
+        run=_commit,
+    ),
+    Operation(
+        name="cancel",
+        method="POST",
+        path="/receipts/{number}/cancel",
+        summary="Cancel a receipt",
+        description="Earned points are taken back, spent points return to the lots they came from.",
+        request=models.CancelIn,
+        response=models.ReceiptOut,
+        keyed=True,
+        refusals=(
+            No.RECEIPT_NOT_FOUND,
+            No.RECEIPT_CANCELLED,
+            No.KEY_REUSED,
+            No.EVENT_TIME_REFUSED,
+        ),
+        run=_cancel,
+    ),
+    Operation(
+        name="receipt",
+        method="GET",
+        path="/receipts/{number}",
+        summary="One receipt of this till",
+        description="As it stands now: committed or cancelled.",
+        request=None,
+        response=models.ReceiptOut,
+        keyed=False,
+        refusals=(No.RECEIPT_NOT_FOUND,),
+        run=_receipt,
+    ),
+)

@@ -1,0 +1,175 @@
+// The side of the page: what waits on this device, and the till's latest receipts with their cancelling.
+import { ask, newKey, SilenceError } from "./api.js";
+import { all, forget, put, replay } from "./queue.js";
+import { byId, changed, changes, element, fieldError, now, state } from "./state.js";
+import { money, number, t, time } from "./words.js";
+
+const SURE_FOR_MS = 5000;
+const RECENT = "kapsula-recent";
+
+export function prepareLists() {
+  changes.addEventListener("receipts", showRecent);
+  changes.addEventListener("queue", showWaiting);
+  byId("cancel-form").addEventListener("submit", cancelByNumber);
+  showWaiting();
+  drawRecent(remembered());
+}
+
+// Send what waits; a wait that the server asks for is obeyed by the next tick.
+export async function sendWaiting() {
+  if (!state.till) return;
+  const { sent, halted } = await replay(state.till.id, () => changed("queue"));
+  if (sent) changed("receipts");
+  if (halted && halted !== "silence" && halted.status === 401) {
+    state.signedIn = false;
+    changed("session");
+  }
+}
+
+async function showRecent() {
+  if (!state.till) return;
+  try {
+    const answer = await ask("GET", "/recent");
+    if (!answer.ok) return;
+    localStorage.setItem(RECENT, JSON.stringify({ till: state.till?.id, receipts: answer.data.receipts }));
+    drawRecent(answer.data.receipts);
+  } catch (error) {
+    if (!(error instanceof SilenceError)) throw error;
+  }
+}
+
+function remembered() {
+  const kept = JSON.parse(localStorage.getItem(RECENT) ?? "null");
+  return kept && kept.till === state.till?.id ? kept.receipts : [];
+}
+
+function drawRecent(receipts) {
+  byId("recent-empty").hidden = receipts.length > 0;
+  byId("recent-rows").replaceChildren(...receipts.map(recentRow));
+}
+
+function recentRow(receipt) {
+  const cancelled = receipt.state === "cancelled";
+  const place = t("No. {number}, {time}", { number: receipt.receipt_number, time: time(receipt.at) });
+  const what = element(
+    "div",
+    { class: "what" },
+    element("b", {}, receipt.name || t("Without a name")),
+    element("span", {}, cancelled ? `${place} · ${t("cancelled")}` : place),
+  );
+  const moved = [receipt.earned ? `+${number(receipt.earned)}` : "", receipt.spent ? `−${number(receipt.spent)}` : ""];
+  const figures = element(
+    "div",
+    { class: "figures" },
+    element("b", {}, money(receipt.total_minor)),
+    moved.filter(Boolean).join("  ") || "0",
+  );
+  const row = element("li", { "data-state": receipt.state, "data-number": receipt.receipt_number }, what, figures);
+  if (!cancelled) row.append(cancelButton(receipt));
+  return row;
+}
+
+// Two taps: the first asks, the second within a few seconds does it.
+function cancelButton(receipt) {
+  const button = element("button", { type: "button" }, t("Cancel it"));
+  button.setAttribute("aria-label", t("Cancel receipt {number}", { number: receipt.receipt_number }));
+  button.addEventListener("click", async () => {
+    if (!button.classList.contains("danger")) {
+      button.classList.add("danger");
+      button.textContent = t("Sure?");
+      setTimeout(() => {
+        button.classList.remove("danger");
+        button.textContent = t("Cancel it");
+      }, SURE_FOR_MS);
+      return;
+    }
+    button.disabled = true;
+    const refused = await cancel(receipt.receipt_number, receipt.total_minor);
+    if (!refused) return;
+    button.disabled = false;
+    button.closest("li").querySelector(".what span").textContent = refused.title;
+  });
+  return button;
+}
+
+async function cancelByNumber(event) {
+  event.preventDefault();
+  const field = byId("cancel-number");
+  const wanted = field.value.trim();
+  if (!wanted) return fieldError(field, t("Enter the receipt number."));
+  byId("cancel-submit").disabled = true;
+  const refused = await cancel(wanted, null);
+  byId("cancel-submit").disabled = false;
+  fieldError(field, refused ? refused.title : "");
+  if (!refused) field.value = "";
+}
+
+// Answers the refusal, or null when it is cancelled or queued.
+async function cancel(receiptNumber, sumMinor) {
+  const item = {
+    key: newKey(),
+    kind: "cancel",
+    tillId: state.till.id,
+    tillName: state.till.name,
+    number: receiptNumber,
+    sumMinor,
+    body: { at: now() },
+    at: now(),
+    state: "waiting",
+  };
+  try {
+    const path = `/receipts/${encodeURIComponent(receiptNumber)}/cancel`;
+    const answer = await ask("POST", path, { key: item.key, body: item.body });
+    if (!answer.ok) return answer;
+    changed("receipts");
+  } catch (error) {
+    if (!(error instanceof SilenceError)) throw error;
+    await put(item);
+    changed("queue");
+  }
+  return null;
+}
+
+async function showWaiting() {
+  const items = await all();
+  const waiting = items.filter((item) => item.state === "waiting");
+  byId("waiting").hidden = items.length === 0;
+  byId("waiting-count").textContent = waiting.length || "";
+  byId("waiting-hint").hidden = waiting.length === 0;
+  byId("waiting-rows").replaceChildren(...items.map(waitingRow));
+}
+
+function waitingRow(item) {
+  const title = item.kind === "cancel"
+    ? t("Cancel No. {number}", { number: item.number })
+    : t("Receipt No. {number}", { number: item.number });
+  const row = element(
+    "li",
+    { "data-state": item.state, "data-key": item.key },
+    element(
+      "div",
+      { class: "what" },
+      element("b", {}, title),
+      element("span", { class: "state" }, `${time(item.at)} · ${stateWords(item)}`),
+    ),
+  );
+  if (item.sumMinor !== null) row.append(element("div", { class: "figures" }, element("b", {}, money(item.sumMinor))));
+  if (item.state !== "waiting") row.append(dismissButton(item));
+  return row;
+}
+
+function stateWords(item) {
+  if (item.state === "done") return t("has been sent");
+  if (item.state === "refused") return t("refused: {reason}", { reason: item.reason });
+  if (state.till && item.tillId !== state.till.id) return t("waits for {till}", { till: item.tillName });
+  return item.body.quote_id ? t("no answer yet, being asked again") : t("waits for the network");
+}
+
+function dismissButton(item) {
+  const button = element("button", { type: "button", "aria-label": t("Remove from the list") }, "✕");
+  button.addEventListener("click", async () => {
+    await forget(item.key);
+    changed("queue");
+  });
+  return button;
+}

@@ -1,0 +1,194 @@
+"""The house: every part made once and introduced to those it works with.
+
+What a process does with the house (serve the web, poll Telegram, send) is in `app.processes`.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiogram import Bot
+from aiogram.utils.token import TokenValidationError
+from aiohttp import web
+from redis.asyncio import Redis
+
+from admin.web import add_admin
+from app.database import database, pending_migrations
+from app.errors import SchemaError, SettingsError
+from app.health import Check, Health, database_answers
+from app.outgoing import CodeSender
+from app.settings import Settings
+from bot.assembly import Fronts, build_dispatcher
+from bot.storage import dialogue_memory
+from bot.telegram import add_webhook, make_telegram_bot
+from bot.webchat.fanout import Fanout, LocalFanout, RedisFanout
+from bot.webchat.server import WebchatOptions, add_webchat
+from bot.webchat.session import make_webchat_bot
+from bot.webchat.transcript import Transcript
+from loyalty import events
+from loyalty.clock import Clock, SystemClock
+from loyalty.programme import Programme, build_programme
+from messaging.channels.base import Channel
+from messaging.channels.messenger import MessengerChannel
+from messaging.dispatcher import Dispatcher
+from messaging.notices import Notices
+from messaging.wakeups import Wakeups
+
+WEBHOOK_PATH = "/telegram/webhook"
+REQUEST_BYTES_MAX = 2 * 1024 * 1024
+"""A camera frame of the till is the largest thing that anybody sends."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """All parts of one process, ready to be served."""
+
+    settings: Settings
+    secret: bytes
+    clock: Clock
+    programme: Programme
+    fronts: Fronts
+    wakeups: Wakeups
+    dispatcher: Dispatcher
+    health: Health
+
+    def web_application(self) -> web.Application:
+        """The web chat, the till, the API and the health of the process, under one roof."""
+        app = self.health_application()
+        add_webchat(
+            app,
+            self.programme,
+            self.fronts.dispatcher,
+            self.fronts.webchat,
+            WebchatOptions(
+                sites=self.settings.web.chat_sites.split(),
+                public_url=self.settings.web.public_url,
+            ),
+        )
+        add_admin(
+            app,
+            self.programme,
+            clock=self.clock,
+            secret=self.secret,
+            https=self.settings.public_url.startswith("https:"),
+        )
+        if self.fronts.telegram and (webhook_secret := self.settings.telegram.webhook_secret):
+            add_webhook(
+                app,
+                self.fronts.dispatcher,
+                self.fronts.telegram,
+                secret=webhook_secret.get_secret_value(),
+                path=WEBHOOK_PATH,
+            )
+        return app
+
+    def health_application(self) -> web.Application:
+        """Only the health: for processes that serve nobody else."""
+        app = web.Application(client_max_size=REQUEST_BYTES_MAX)
+        self.health.add_to(app)
+        return app
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Settings,
+    *,
+    secret: bytes,
+    clock: Clock | None = None,
+    channels: Iterable[Channel] = (),
+) -> AsyncIterator[House]:
+    """Open the database and put the house together; on leaving, everything is closed in order.
+
+    `channels` are those besides the messengers. SQLite is migrated here, since this is its only
+    process; on Postgres an old schema raises SchemaError: `kapsula db migrate` comes first.
+    """
+    on_sqlite = settings.database_url.startswith("sqlite:")
+    async with database(
+        settings.database_url, pool_max=settings.database_pool_max, migrate=on_sqlite
+    ):
+        if pending := await pending_migrations():
+            raise SchemaError(
+                f"the database lacks {len(pending)} migrations: run `kapsula db migrate` first"
+            )
+        async with _redis(settings.redis_url) as redis:
+            house = _assemble(settings, secret, clock or SystemClock(), redis, channels)
+            try:
+                with events.listening(house.wakeups.wake):
+                    yield house
+            finally:
+                await house.fronts.close()
+                await house.programme.stop()
+
+
+def _assemble(
+    settings: Settings,
+    secret: bytes,
+    clock: Clock,
+    redis: Redis | None,
+    channels: Iterable[Channel],
+) -> House:
+    programme = build_programme(clock=clock, secret=secret, rules=settings.programme.rules())
+    wakeups = Wakeups()
+    fronts = _fronts(settings, programme, redis, CodeSender(clock, programme.rules.name, wakeups))
+    dispatcher = Dispatcher(
+        clock,
+        [MessengerChannel(fronts.bots), *channels],
+        Notices(programme.rules.currency),
+        wakeups=wakeups,
+    )
+    checks: dict[str, Check] = {"database": database_answers}
+    if redis is not None:
+        checks["redis"] = redis.ping
+    return House(
+        settings=settings,
+        secret=secret,
+        clock=clock,
+        programme=programme,
+        fronts=fronts,
+        wakeups=wakeups,
+        dispatcher=dispatcher,
+        health=Health(checks),
+    )
+
+
+def _fronts(
+    settings: Settings, programme: Programme, redis: Redis | None, send_code: CodeSender
+) -> Fronts:
+    fanout: Fanout = LocalFanout() if redis is None else RedisFanout(redis)
+    chats = build_dispatcher(
+        programme,
+        memory=dialogue_memory(programme.clock, settings.redis_url),
+        send_code=send_code,
+        public_url=settings.public_url,
+        policy_url=settings.policy_url,
+    )
+    token = settings.telegram.token
+    return Fronts(
+        dispatcher=chats,
+        webchat=make_webchat_bot(Transcript(programme.clock), fanout),
+        telegram=_telegram(token.get_secret_value(), settings.telegram.api_url) if token else None,
+    )
+
+
+def _telegram(token: str, api_url: str) -> Bot:
+    try:
+        return make_telegram_bot(token, api_url)
+    except TokenValidationError:
+        raise SettingsError(
+            "KAPSULA_TELEGRAM__TOKEN: is not the form of a bot token (digits:letters)"
+        ) from None
+
+
+@asynccontextmanager
+async def _redis(url: str | None) -> AsyncIterator[Redis | None]:
+    if url is None:
+        yield None
+        return
+    redis = Redis.from_url(url)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()

@@ -1,0 +1,1 @@
+"""The groups of `kapsula`'s commands, one module each."""

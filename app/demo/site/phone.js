@@ -1,0 +1,63 @@
+// The demo's telephone: asks for messages and shows them as text, never as HTML.
+const list = document.getElementById("messages");
+const empty = document.getElementById("empty");
+const EVERY_MS = 1000;
+let shown = "";
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function copyButton(code) {
+  const button = element("button", "copy", list.dataset.copy);
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(code);
+    button.textContent = list.dataset.copied;
+  });
+  return button;
+}
+
+function item(sms, isNew) {
+  const row = element("li", isNew ? "new" : "");
+  const to = element("p", "to");
+  to.append(element("span", "", sms.phone));
+  const time = element("time", "", sms.time);
+  time.dateTime = sms.at;
+  to.append(time);
+  const text = element("p", "text");
+  const code = sms.text.match(/(?<!\d)\d{4,8}(?!\d)/);
+  if (code) {
+    text.append(sms.text.slice(0, code.index), element("strong", "", code[0]),
+      sms.text.slice(code.index + code[0].length));
+    row.append(to, text, copyButton(code[0]));
+  } else {
+    text.textContent = sms.text;
+    row.append(to, text);
+  }
+  return row;
+}
+
+async function refresh() {
+  const answer = await fetch("/demo/phone.json", { cache: "no-store" });
+  const raw = await answer.text();
+  if (raw === shown) return;
+  const known = shown ? new Set(JSON.parse(shown).map((sms) => sms.id)) : null;
+  shown = raw;
+  const messages = JSON.parse(raw);
+  list.replaceChildren(...messages.map((sms) => item(sms, known !== null && !known.has(sms.id))));
+  empty.hidden = messages.length > 0;
+}
+
+async function live() {
+  try {
+    await refresh();
+  } catch {
+    // The demo is stopped or busy: the next round will tell.
+  }
+  setTimeout(live, EVERY_MS);
+}
+live();

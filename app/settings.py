@@ -1,0 +1,236 @@
+"""Every setting, in one tree, from the environment (`KAPSULA_…`) or a `.env` file.
+
+A wrong value stops the start with one clear line. Secrets come from the environment only; the
+embedded demo makes its own and keeps them beside its database.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+from loyalty.rules.commands import Clawback
+from loyalty.rules.programme import ProgrammeRules
+
+PREFIX = "KAPSULA_"
+ENV_FILE = ".env"
+_UNKNOWN = "there is no such setting; `kapsula settings` lists them all"
+_NO_SETTINGS = ("KAPSULA_TEST_", "KAPSULA_BENCH_", "KAPSULA_NEW_PASSWORD")
+Kind = Literal["web", "bot", "worker", "all"]
+"""What a process does (see `app.processes`)."""
+
+
+def known_timezone(name: str) -> bool:
+    """Whether `name` is one of this machine's IANA time zones."""
+    return name in available_timezones()
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Branch(BaseModel):
+    """A part of the tree. An unknown name in it is a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class WebSettings(Branch):
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: Port = Field(8080, description="Port of the web chat, the till, the API and the panel")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+[^/\s])?$",
+        description="How the outside reaches this server, without a slash at the end; "
+        "empty: from host and port",
+    )
+    chat_sites: str = Field(
+        "",
+        pattern=r"^(\*|(https?://[^\s/]+( +|$))*)$",
+        description="Origins whose pages may show the chat, separated by spaces; *: any site",
+    )
+
+
+class TelegramSettings(Branch):
+    token: SecretStr | None = Field(None, description="Bot token; without one Telegram is off")
+    api_url: str = Field(
+        "https://api.telegram.org", pattern=r"^https?://\S+$", description="Bot API server"
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="At least 16 characters; set to receive updates by webhook instead of polling",
+    )
+
+
+class ProgrammeSettings(Branch):
+    name: str = Field(
+        "Капсула",
+        min_length=1,
+        max_length=60,
+        description="Name of the programme, as customers read it",
+    )
+    currency: str = Field("RUB", pattern="^[A-Z]{3}$", description="ISO 4217 code of the currency")
+    region: str = Field(
+        "RU", pattern="^[A-Z]{2}$", description="Country whose phone numbers need no +code"
+    )
+    timezone: str = Field("Europe/Moscow", description="Time zone of new customers (IANA name)")
+    earn_permille: int = Field(50, ge=0, le=1000, description="Points per 1000 of money paid")
+    points_minor: int = Field(
+        100, ge=1, le=1_000_000, description="What one point pays, in minor units of the currency"
+    )
+    spend_percent_max: int = Field(
+        30, ge=0, le=100, description="Share of a receipt payable with points"
+    )
+    cash_min_minor: int = Field(
+        100, ge=0, description="Part of each receipt to be paid in money, in minor units"
+    )
+    points_live_days: int = Field(
+        365, ge=0, le=36_500, description="Life of earned points; 0: for ever"
+    )
+    points_pending_days: int = Field(
+        0, ge=0, le=3_650, description="Days before earned points can be spent"
+    )
+    welcome_points: int = Field(100, ge=0, le=1_000_000, description="Gift for joining")
+    welcome_points_live_days: int = Field(
+        30, ge=0, le=36_500, description="Life of the gift; 0: for ever"
+    )
+    cancel_clawback: Clawback = Field(
+        Clawback.WITHIN_BALANCE,
+        description="When a cancelled receipt's points are spent already: only_pending, "
+        "within_balance or allow_deficit",
+    )
+    cancel_grace_days: int = Field(
+        7, ge=0, le=3_650, description="Life of points that expired before a cancel returned them"
+    )
+    hold_minutes: int = Field(
+        15, ge=1, le=1_440, description="How long a till keeps points set aside"
+    )
+    card_picture_s: int = Field(
+        180, ge=30, le=86_400, description="Life of the QR picture in the chat, seconds"
+    )
+    offline_days_max: int = Field(
+        3, ge=0, le=365, description="How old a receipt from an offline till may be"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if not known_timezone(value):
+            raise ValueError("not a time zone that is known here, such as Europe/Moscow")
+        return value
+
+    def rules(self) -> ProgrammeRules:
+        """The same values as the programme takes them."""
+        return ProgrammeRules(**self.model_dump())
+
+
+class Settings(BaseSettings):
+    """The tree. `KAPSULA_WEB__PORT=9000` sets `web.port`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=ENV_FILE,
+        env_ignore_empty=True,
+        extra="ignore",  # other programs' names in .env; ours are checked by `load_settings`
+    )
+
+    database_url: str = Field(
+        "sqlite://var/kapsula.sqlite3",
+        pattern=r"^(sqlite://.+|postgres(ql)?://.+)$",
+        description="sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME",
+    )
+    database_pool_max: int = Field(10, ge=2, le=200, description="Postgres connections per process")
+    redis_url: str | None = Field(
+        None,
+        pattern=r"^(rediss?|unix)://.+$",
+        description="redis://…; needed as soon as there are several web or bot processes",
+    )
+    secret: SecretStr | None = Field(
+        None, min_length=32, description="Signs card codes and links; at least 32 characters"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    policy_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Full text of the consent to process personal data, linked in the chat",
+    )
+    web: WebSettings = WebSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    programme: ProgrammeSettings = ProgrammeSettings()
+
+    @property
+    def public_url(self) -> str:
+        """How the outside reaches this server."""
+        return self.web.public_url or f"http://{self.web.host}:{self.web.port}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; raises SettingsError naming the first wrong one.
+
+    `overrides` come before the environment: the demo says where its database is.
+    """
+    _refuse_unknown_names()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + "__".join(str(part).upper() for part in first["loc"])
+        raise SettingsError(f"{name}: {_reason(first)}") from None
+
+
+def _reason(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return _UNKNOWN
+    if error["type"] in ("string_pattern_mismatch", "too_short"):
+        name = PREFIX + "__".join(str(part).upper() for part in error["loc"])
+        meaning = next((row.meaning for row in setting_rows() if row.name == name), "")
+        return f"wrong form or length ({meaning})"
+    return error["msg"].removeprefix("Value error, ").replace("\n", " ")
+
+
+def _refuse_unknown_names() -> None:
+    """A misspelt name would otherwise be a setting that silently does nothing."""
+    fields = {name.upper(): info.annotation for name, info in Settings.model_fields.items()}
+    for name in sorted({*os.environ, *dotenv_values(ENV_FILE)}):
+        if not name.startswith(PREFIX) or name.startswith(_NO_SETTINGS):
+            continue
+        first, *deeper = name.removeprefix(PREFIX).split("__")
+        if first not in fields:
+            raise SettingsError(f"{name}: {_UNKNOWN}")
+        kind = fields[first]
+        if not deeper and isinstance(kind, type) and issubclass(kind, Branch):
+            raise SettingsError(f"{name}: is a group of settings; set {name}__NAME")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting as the documentation shows it: environment variable, default, meaning."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def setting_rows() -> list[SettingRow]:
+    """Every setting of the tree, in its order."""
+    return list(_rows(Settings, PREFIX))
+
+
+def _rows(branch: type[BaseModel], prefix: str) -> Iterator[SettingRow]:
+    for name, info in branch.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _rows(kind, f"{prefix}{name.upper()}__")
+        else:
+            default = "" if info.default is None else str(info.default)
+            yield SettingRow(f"{prefix}{name.upper()}", default, info.description or "")

@@ -1,0 +1,375 @@
+"""The chat under load: "show balance" against a bare aiogram echo bot on the same transport.
+
+    python -m benchmarks.chat [--rounds 5] [--seconds 4] [--customers 200] [--callers 32]
+
+One server process on a database of its own serves four bots, which take turns: ours and an echo bot
+through the web chat (a real socket, transcript and all), ours and an echo bot through a Telegram
+webhook (a real POST; the reply is the answer to it, the echo bot behind aiogram's own request
+handler). The load comes from this process: so many callers, each sends when it has its answer.
+Aims: at least half of the echo bot's updates a second on either transport.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from aiogram import Bot, Dispatcher
+from aiogram.methods import SendMessage
+from aiogram.types import Message
+from aiogram.webhook.aiohttp_server import SimpleRequestHandler
+from aiohttp import web
+
+from app.database import database
+from app.processes import spare_the_collector
+from benchmarks.harness import Report, fresh_database, interleave, median, percentile, ratio
+from bot.assembly import build_dispatcher
+from bot.storage import dialogue_memory
+from bot.telegram import SECRET_HEADER, add_webhook, make_telegram_bot
+from bot.webchat.fanout import LocalFanout
+from bot.webchat.limits import WebchatLimits
+from bot.webchat.server import WebchatOptions, add_webchat
+from bot.webchat.session import make_webchat_bot
+from bot.webchat.transcript import Transcript
+from loyalty.clock import SystemClock
+from loyalty.customers import Joined
+from loyalty.database import query
+from loyalty.instants import to_micros
+from loyalty.programme import Programme, build_programme
+from loyalty.rules.commands import Accrue
+from loyalty.rules.programme import ProgrammeRules
+
+SECRET = b"a secret of the benchmark, 32 bytes"
+WEBHOOK_SECRET = "a-secret-of-the-benchmark"
+TOKEN = "4242424242:a-token-of-the-benchmark-of-thirty-five"
+OPERATIONS = 8
+QUESTION = "/points"
+UNLIMITED = WebchatLimits(frames=10**9, new_threads=10**9)
+WARM_UP_S = 2.0
+
+
+@dataclass
+class Person:
+    """A customer on both fronts: her Telegram id, and the secret of her web chat."""
+
+    telegram_id: int
+    secret: str
+
+
+async def seed(url: str, customers: int) -> list[Person]:
+    """Customers who have joined in both chats and have a page of operations each."""
+    clock = SystemClock()
+    async with database(url):
+        programme = build_programme(clock=clock, secret=SECRET, rules=ProgrammeRules())
+        transcript = Transcript(clock)
+        people = []
+        ids = []
+        for n in range(customers):
+            thread, secret = await transcript.open_thread("ru")
+            await transcript.add(thread.id, {"text": "…"}, outgoing=True)  # so no /start is due
+            for kind, value in (("telegram", str(10_000 + n)), ("webchat", str(thread.id))):
+                ids.append(await _join(programme, n, kind, value))
+            people.append(Person(10_000 + n, secret))
+        now = to_micros(clock.now())
+        await programme.ledger.post_many(
+            Accrue(key=f"seed:{her}:{k}", account_id=her, points=10 + k, at=now)
+            for her in sorted(set(ids))
+            for k in range(OPERATIONS)
+        )
+        await query("ANALYZE")
+        await programme.stop()
+    return people
+
+
+async def _join(programme: Programme, n: int, kind: str, value: str) -> int:
+    answer = await programme.customers.join(
+        front_kind=kind,
+        front_value=value,
+        phone=f"+7900{n:07d}",
+        proof="own_contact",
+        name=f"Customer {n}",
+        language="ru",
+        consent_wording="bench",
+        marketing=False,
+        source=kind,
+    )
+    assert isinstance(answer, Joined), answer
+    return answer.customer.id
+
+
+# ---- the server process ----
+
+
+def echo_dispatcher() -> Dispatcher:
+    """A bare bot: one handler, nothing looked up."""
+    dispatcher = Dispatcher()
+
+    @dispatcher.message()
+    async def echo(message: Message) -> SendMessage:
+        return message.answer(message.text or "")
+
+    return dispatcher
+
+
+def our_app(programme: Programme) -> web.Application:
+    async def send_code(phone: str, code: str, language: str) -> None:
+        raise AssertionError("everybody has joined")
+
+    clock = programme.clock
+    dispatcher = build_dispatcher(programme, memory=dialogue_memory(clock), send_code=send_code)
+    app = web.Application()
+    telegram = make_telegram_bot(TOKEN)
+    add_webhook(app, dispatcher, telegram, secret=WEBHOOK_SECRET)
+    _add_chat(app, programme, dispatcher)
+    return app
+
+
+def echo_app(programme: Programme) -> web.Application:
+    app = web.Application()
+    handler = SimpleRequestHandler(
+        echo_dispatcher(),
+        Bot(TOKEN),
+        handle_in_background=False,
+        secret_token=WEBHOOK_SECRET,
+    )
+    handler.register(app, path="/telegram/webhook")
+    _add_chat(app, programme, echo_dispatcher())
+    return app
+
+
+def _add_chat(app: web.Application, programme: Programme, dispatcher: Dispatcher) -> None:
+    bot = make_webchat_bot(Transcript(programme.clock), LocalFanout())
+    add_webchat(app, programme, dispatcher, bot, WebchatOptions(limits=UNLIMITED))
+
+
+async def serve(url: str, ports: Sequence[int]) -> None:
+    async with database(url, migrate=False):
+        programme = build_programme(clock=SystemClock(), secret=SECRET, rules=ProgrammeRules())
+        runners = []
+        for make, port in zip((our_app, echo_app), ports, strict=True):
+            runner = web.AppRunner(make(programme), access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            runners.append(runner)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        spare_the_collector()  # as in life; the echo bot gains from it as well
+        await stop.wait()
+        for runner in runners:
+            await runner.cleanup()
+        await programme.stop()
+
+
+def _serve(url: str, ports: Sequence[int]) -> None:
+    asyncio.run(serve(url, ports))
+
+
+@contextmanager
+def server(url: str) -> Iterator[tuple[list[str], int]]:
+    """A server process; yields the address of our bot and of the echo bot, and its pid."""
+    with socket.socket() as one, socket.socket() as other:
+        for free in (one, other):
+            free.bind(("127.0.0.1", 0))
+        ports = [free.getsockname()[1] for free in (one, other)]
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(url, ports))
+    process.start()
+    assert process.pid is not None
+    try:
+        yield [f"http://127.0.0.1:{port}" for port in ports], process.pid
+    finally:
+        process.terminate()
+        process.join(20)
+
+
+async def reachable(http: aiohttp.ClientSession, base: str) -> None:
+    for _ in range(200):
+        try:
+            async with http.get(f"{base}/chat/widget.js"):
+                return
+        except aiohttp.ClientConnectorError:
+            await asyncio.sleep(0.1)
+    raise RuntimeError("the server did not come up")
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far (Linux; 0 elsewhere)."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return 0.0
+    values = stat.read_text().rsplit(")", 1)[1].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# ---- the load process ----
+
+Ask = Callable[[], Awaitable[str]]
+"""One question and its answer's text."""
+
+
+async def closed_loop(askers: Sequence[Ask], seconds: float) -> tuple[float, list[float]]:
+    """Updates a second over all askers, and the latencies in milliseconds."""
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def one(ask: Ask) -> None:
+        while (sent := time.perf_counter()) < end:
+            answer = await ask()
+            assert answer, "an empty answer"
+            latencies.append((time.perf_counter() - sent) * 1000)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(one(ask) for ask in askers))
+    return len(latencies) / (time.perf_counter() - start), latencies
+
+
+class Webhook:
+    """Telegram's side: posts a message, reads the answer that comes with the response."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, http: aiohttp.ClientSession, base: str, person: Person) -> None:
+        self._http = http
+        self._url = f"{base}/telegram/webhook"
+        self._user = {"id": person.telegram_id, "is_bot": False, "first_name": "x"}
+
+    async def ask(self) -> str:
+        number = next(self._numbers)
+        message = {
+            "message_id": number,
+            "date": int(time.time()),
+            "chat": {"id": self._user["id"], "type": "private"},
+            "from": self._user | {"language_code": "ru"},
+            "text": QUESTION,
+        }
+        update = {"update_id": number, "message": message}
+        headers = {SECRET_HEADER: WEBHOOK_SECRET}
+        async with self._http.post(self._url, json=update, headers=headers) as answer:
+            assert answer.status == 200, answer.status
+            text = await answer.text()
+        assert "sendMessage" in text, text
+        return text
+
+
+class Browser:
+    """A tab: sends a text, waits for the next message of the shop."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    @classmethod
+    async def open(cls, http: aiohttp.ClientSession, base: str, person: Person) -> "Browser":
+        socket = await http.ws_connect(f"{base}/chat/ws", origin=base)
+        await socket.send_json({"kind": "hello", "secret": person.secret, "language": "ru"})
+        welcome = await socket.receive_json()
+        assert welcome["kind"] == "welcome", welcome
+        return cls(socket)
+
+    async def ask(self) -> str:
+        text = {"kind": "text", "id": secrets.token_hex(8), "text": QUESTION}
+        await self._socket.send_json(text)
+        while True:
+            frame = json.loads(await self._socket.receive_str())
+            if frame["kind"] == "message" and frame["message"]["from"] == "shop":
+                return str(frame["message"]["runs"][0]["text"])
+            assert frame["kind"] == "message", frame
+
+    async def close(self) -> None:
+        await self._socket.close()
+
+
+async def contestants(
+    http: aiohttp.ClientSession, addresses: Sequence[str], people: Sequence[Person]
+) -> tuple[dict[str, list[Ask]], list[Browser]]:
+    """The askers of each bot and transport."""
+    askers: dict[str, list[Ask]] = {}
+    tabs: list[Browser] = []
+    for name, base in zip(("kapsula", "echo"), addresses, strict=True):
+        await reachable(http, base)
+        browsers = [await Browser.open(http, base, person) for person in people]
+        tabs += browsers
+        askers[f"webchat_{name}"] = [browser.ask for browser in browsers]
+        askers[f"webhook_{name}"] = [Webhook(http, base, person).ask for person in people]
+    return askers, tabs
+
+
+async def measure(
+    addresses: Sequence[str],
+    pid: int,
+    people: Sequence[Person],
+    rounds: int,
+    seconds: float,
+    report: Report,
+) -> None:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        askers, tabs = await contestants(http, addresses, people)
+        latencies: dict[str, list[float]] = {name: [] for name in askers}
+        spent_s: dict[str, float] = dict.fromkeys(askers, 0.0)
+
+        def contestant(name: str) -> Callable[[int], Awaitable[float]]:
+            async def run(_round: int) -> float:
+                before = cpu_s(pid)
+                rate, times = await closed_loop(askers[name], seconds)
+                spent_s[name] += cpu_s(pid) - before
+                latencies[name] += times
+                return rate
+
+            return run
+
+        for each in askers.values():
+            await closed_loop(each, WARM_UP_S)
+        rates = await interleave(rounds, {name: contestant(name) for name in askers})
+        for tab in tabs:
+            await tab.close()
+    for name, values in rates.items():
+        report.figure(f"{name}_updates_per_s", median(values))
+        report.figure(f"{name}_p95_ms", percentile(latencies[name], 95))
+        report.figure(f"{name}_server_cpu_ms", 1000 * spent_s[name] / len(latencies[name]))
+    for transport in ("webchat", "webhook"):
+        value = ratio(rates[f"{transport}_kapsula"], rates[f"{transport}_echo"])
+        report.aim(f"chat_{transport}_of_echo", value, ">= 0.5")
+
+
+async def run(rounds: int, seconds: float, customers: int, callers: int) -> Report:
+    report = Report()
+    async with fresh_database() as url:
+        people = await seed(url, customers)
+        print("  seeded", file=sys.stderr, flush=True)
+        with server(url) as (addresses, pid):
+            await measure(addresses, pid, people[:callers], rounds, seconds, report)
+    report.conditions |= {
+        "database": "postgres",
+        "rounds": rounds,
+        "seconds_per_round": seconds,
+        "callers": callers,
+        "customers": customers,
+        "question": QUESTION,
+        "dialogue_state": "database",
+    }
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--customers", type=int, default=200)
+    parser.add_argument("--callers", type=int, default=32)
+    given = parser.parse_args()
+    asyncio.run(run(given.rounds, given.seconds, given.customers, given.callers)).print()
+
+
+if __name__ == "__main__":
+    main()

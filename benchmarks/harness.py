@@ -1,0 +1,120 @@
+"""What the benchmarks share: a database of their own, interleaved rounds, and the report.
+
+A benchmark prints its figures for people and, on its last line, as JSON for programs:
+`{"aims": {NAME: {"value": 0.83, "aim": ">= 0.7", "holds": true}}, "figures": {…}, …}`.
+Ratios are medians over rounds in which the compared things took turns, so that a machine whose
+speed drifts disturbs both alike.
+"""
+
+import json
+import operator
+import os
+import platform
+import secrets
+import statistics
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+ADMIN_URL = os.environ.get(
+    "KAPSULA_BENCH_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"
+)
+_COMPARE = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+@dataclass
+class Report:
+    """Aims and figures as they come, printed once."""
+
+    aims: dict[str, dict[str, Any]] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+    def aim(self, name: str, value: float, aim: str) -> None:
+        """Record a value against a limit written as `">= 0.7"`."""
+        sign, limit = aim.split()
+        holds = bool(_COMPARE[sign](value, float(limit)))
+        self.aims[name] = {"value": round(value, 4), "aim": aim, "holds": holds}
+
+    def figure(self, name: str, value: Any) -> None:
+        self.figures[name] = round(value, 4) if isinstance(value, float) else value
+
+    def print(self) -> None:
+        """A table for people; the last line is JSON."""
+        self.conditions |= machine()
+        for name, value in self.figures.items():
+            print(f"  {name:<44} {value}")
+        for name, aim in self.aims.items():
+            verdict = "holds" if aim["holds"] else "MISSED"
+            print(f"  {name:<44} {aim['value']:<10} aim {aim['aim']:<8} {verdict}")
+        sys.stdout.flush()
+        print(
+            json.dumps(
+                {"aims": self.aims, "figures": self.figures, "conditions": self.conditions},
+                ensure_ascii=False,
+            )
+        )
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+@asynccontextmanager
+async def fresh_database() -> AsyncIterator[str]:
+    """A Postgres database that exists for the life of the block; yields its URL."""
+    name = f"kapsula_bench_{secrets.token_hex(4)}"
+    admin = await asyncpg.connect(ADMIN_URL)
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield urlunsplit(urlsplit(ADMIN_URL)._replace(path=f"/{name}"))
+        finally:
+            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
+
+
+async def interleave(
+    rounds: int, contestants: Mapping[str, Callable[[int], Awaitable[float]]]
+) -> dict[str, list[float]]:
+    """Let each contestant run once a round, in turns, from a new one each round.
+
+    A contestant gets the round's number and returns its figure (a rate, say).
+    """
+    names = list(contestants)
+    results: dict[str, list[float]] = {name: [] for name in names}
+    for round_ in range(rounds):
+        for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
+            results[name].append(await contestants[name](round_))
+        print(f"  round {round_ + 1}/{rounds} done", file=sys.stderr, flush=True)
+    return results
+
+
+def ratio(values: Sequence[float], limit: Sequence[float]) -> float:
+    """Median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(values, limit, strict=True))
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The nearest-rank percentile of unsorted values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]

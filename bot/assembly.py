@@ -1,0 +1,99 @@
+"""Puts the conversations together: one dispatcher for both fronts.
+
+    memory = dialogue_memory(clock, settings.redis_url)
+    dispatcher = build_dispatcher(programme, memory=memory, send_code=…, public_url=…)
+    fronts = Fronts(dispatcher, webchat=make_webchat_bot(transcript, fanout), telegram=…)
+
+The fronts (`bot.telegram`, `bot.webchat.server`) feed updates to the dispatcher; the messenger
+channel sends through `fronts.bots`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.types import ErrorEvent, Message
+
+from bot.desk import Desk, SendCode
+from bot.dialogues import card, join, language, leave, points, start
+from bot.dialogues import help as help_
+from bot.fronts import TELEGRAM, WEBCHAT
+from bot.middlewares import AnswersClicks, WhoSpeaks
+from bot.storage import DialogueMemory
+from bot.words import CatalogueI18n
+from loyalty.programme import Programme
+from messaging.i18n import gettext, supported
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fronts:
+    """The dispatcher and the bots that speak through it. Without a Telegram token: no Telegram."""
+
+    dispatcher: Dispatcher
+    webchat: Bot
+    telegram: Bot | None = None
+
+    @property
+    def bots(self) -> Mapping[str, Bot]:
+        """By kind of identity; the identity's value is the chat id."""
+        named = {WEBCHAT.kind: self.webchat}
+        return named | ({TELEGRAM.kind: self.telegram} if self.telegram else {})
+
+    async def close(self) -> None:
+        """Close what talks to the outside; dialogues that are under way are finished by then."""
+        await self.dispatcher.fsm.close()
+        for bot in self.bots.values():
+            await bot.session.close()
+
+
+def build_dispatcher(
+    programme: Programme,
+    *,
+    memory: DialogueMemory,
+    send_code: SendCode,
+    public_url: str = "",
+    policy_url: str | None = None,
+) -> Dispatcher:
+    """The conversations on this programme.
+
+    `send_code` gets (phone, code, language) and puts the code on its way. `public_url` is how the
+    outside reaches this server: the live card's link is made of it, and left out when it is empty.
+    `policy_url` is the full text of the consent to process personal data, when there is one.
+    """
+    desk = Desk(programme, send_code, public_url.rstrip("/"), policy_url)
+    dispatcher = Dispatcher(
+        storage=memory.storage,
+        events_isolation=memory.isolation,
+        name="kapsula",
+    )
+    dispatcher.update.outer_middleware(WhoSpeaks(desk, CatalogueI18n()))
+    dispatcher.callback_query.outer_middleware(AnswersClicks())
+    for module in (start, points, card, join, language, help_, leave):  # the most asked first
+        dispatcher.include_router(module.router())
+    dispatcher.include_router(help_.last_resort())
+    dispatcher.include_router(join.strangers())
+    dispatcher.errors.register(_apologise)
+    return dispatcher
+
+
+async def _apologise(event: ErrorEvent) -> bool:
+    """A bug or broken machinery: the log gets the trace, the customer one sentence."""
+    log.error("dialogue_failed", update_id=event.update.update_id, exc_info=event.exception)
+    happened = event.update.message or event.update.callback_query
+    if happened is None or happened.from_user is None:
+        return True
+    text = gettext(
+        supported(happened.from_user.language_code),
+        "Something went wrong on our side. Please try again in a minute.",
+    )
+    try:
+        if isinstance(happened, Message):
+            await happened.answer(text)
+        else:
+            await happened.answer(text, show_alert=True)
+    except Exception as error:
+        log.warning("apology_failed", error=str(error))
+    return True

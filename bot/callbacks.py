@@ -1,0 +1,52 @@
+"""What inline buttons carry. Each class is one question; a button's data fits 64 bytes."""
+
+from typing import Literal
+
+from aiogram.filters.callback_data import CallbackData
+
+
+class LanguageChoice(CallbackData, prefix="language"):
+    language: Literal["ru", "en"]
+
+
+class ConsentAnswer(CallbackData, prefix="consent"):
+    """The answer to the wording of this version: an old button does not agree to a new text."""
+
+    wording: str
+    agreed: bool
+
+
+class MarketingAnswer(CallbackData, prefix="marketing"):
+    wording: str
+    agreed: bool
+
+
+class CodeStep(CallbackData, prefix="code"):
+    action: Literal["resend", "other_number"]
+
+
+class CardRefresh(CallbackData, prefix="card"):
+    pass
+
+
+class StatementPage(CallbackData, prefix="points"):
+    """Operations before this place in the account's history; 0 is the newest page."""
+
+    before: int
+
+
+class Why(CallbackData, prefix="why"):
+    """The explanation of the operation at this place, and the page to go back to."""
+
+    seq: int
+    page: int
+
+
+class LeaveAnswer(CallbackData, prefix="leave"):
+    sure: bool
+
+
+class Menu(CallbackData, prefix="menu"):
+    """A menu entry offered as an inline button."""
+
+    topic: Literal["card", "points", "language", "help"]

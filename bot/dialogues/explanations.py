@@ -1,0 +1,113 @@
+"""Why points came or went: the name of an operation, and its whole story."""
+
+from aiogram.utils.text_decorations import html_decoration
+
+from bot.words import N_, Words, _
+from loyalty.checkout import QuotedLine, ReceiptAnswer
+from loyalty.ledger import Entry
+from loyalty.rules.earning import reasons_of
+
+_TITLES = {
+    ("accrual", "welcome"): N_("gift for joining"),
+    ("accrual", "receipt"): N_("purchase"),
+    ("accrual", ""): N_("gift"),
+    ("redemption", "receipt"): N_("paid with points"),
+    ("redemption", ""): N_("points spent"),
+    ("expiry", ""): N_("expired"),
+    ("adjustment", ""): N_("correction"),
+    ("reversal", "in"): N_("purchase cancelled, points are back"),
+    ("reversal", "out"): N_("purchase cancelled"),
+}
+
+
+LINES_MAX = 15
+"""Lines of a receipt that are shown; a message has an end."""
+
+
+def title(entry: Entry) -> str:
+    """A few words for a line of the statement."""
+    reason = ("in" if entry.points > 0 else "out") if entry.kind == "reversal" else entry.reason
+    known = _TITLES.get((entry.kind, reason)) or _TITLES.get((entry.kind, ""))
+    return _(known) if known else _("operation")
+
+
+def receipt_of(entry: Entry) -> tuple[int, str] | None:
+    """Till and number of the receipt that an entry belongs to, as its business key names them."""
+    what, *receipt = (entry.business_key or "").split(":", 2)
+    if what not in ("earn", "spend") or len(receipt) != 2 or not receipt[0].isdecimal():
+        return None
+    return int(receipt[0]), receipt[1]
+
+
+def explain(entry: Entry, receipt: ReceiptAnswer | None, words: Words) -> str:
+    """The whole story of an entry, with the lines of its receipt when there is one."""
+    head = title(entry)
+    lines = [
+        f"<b>{words.signed(entry.points)} · {head[:1].upper()}{head[1:]}</b>",
+        words.moment(entry.at),
+        "",
+        _story(entry),
+        *(_receipt_lines(entry, receipt, words) if receipt else ()),
+        "",
+    ]
+    if entry.expires_at and entry.points > 0:
+        lines.append(
+            _("These points are good until {day}.").format(day=words.day(entry.expires_at))
+        )
+    lines.append(_("Balance after it: {points}.").format(points=words.points(entry.balance)))
+    return "\n".join(lines)
+
+
+def _story(entry: Entry) -> str:
+    match entry.kind, entry.reason:
+        case "accrual", "welcome":
+            return _("Our gift for joining the programme.")
+        case "accrual", "receipt":
+            return _("A part of what you paid comes back as points.")
+        case "redemption", _:
+            return _("You paid a part of a purchase with points.")
+        case "expiry", _:
+            return _("Their time was up before they were spent.")
+        case "reversal", _ if entry.points > 0:
+            return _("The purchase was cancelled, so the points that paid for it came back.")
+        case "reversal", _:
+            return _("The purchase was cancelled, so the points given for it were taken back.")
+    return _("Done by our staff. Ask in any of our shops for details.")
+
+
+def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[str]:
+    head = _("Receipt No. {number}, {total}:").format(
+        number=html_decoration.quote(receipt.receipt_number),
+        total=words.money(receipt.total_minor),
+    )
+    spending = entry.points < 0
+    shown = [line for line in receipt.lines if line.spent or not spending][:LINES_MAX]
+    lines = [
+        _("• {goods}, {sum}: {points}").format(
+            goods=html_decoration.quote(line.name),
+            sum=words.money(line.amount_minor),
+            points=words.signed(-line.spent) if spending else _earned(line, words),
+        )
+        for line in shown
+    ]
+    left_out = len(receipt.lines) - len(shown)
+    if left_out and not spending:
+        lines.append(words.several("and {count} more line", "and {count} more lines", left_out))
+    return ["", head, *lines]
+
+
+def _earned(line: QuotedLine, words: Words) -> str:
+    """What a line earned, and why so much."""
+    for reason in reasons_of(line.explanation):
+        match reason.code:
+            case "excluded_from_earning":
+                return _("no points for these goods")
+            case "nothing_paid":
+                return _("paid with points, so nothing is earned")
+            case "flat_rate":
+                return _("{points} ({percent}% of {paid})").format(
+                    points=words.signed(line.earned) if line.earned else "0",
+                    percent=words.decimal(reason.data["permille"], 1),
+                    paid=words.money(reason.data["paid_minor"]),
+                )
+    return words.signed(line.earned) if line.earned else "0"

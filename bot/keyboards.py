@@ -1,0 +1,119 @@
+"""The keyboards, in the language of the running update."""
+
+from functools import lru_cache
+
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import (
+    ForceReply,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    KeyboardButton,
+    ReplyKeyboardMarkup,
+)
+
+from bot import callbacks
+from bot.menu import BUTTONS, TOPICS
+from bot.words import _
+
+LANGUAGE_NAMES = {"ru": "Русский", "en": "English"}
+PHONE_HINT = "+7 900 123-45-67"  # all digits: the web chat opens the keyboard of digits for it
+CODE_HINT = "0000"
+
+
+def _inline(*rows: list[InlineKeyboardButton]) -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
+
+
+def _button(text: str, data: CallbackData) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text=text, callback_data=data.pack())
+
+
+def main_menu() -> ReplyKeyboardMarkup:
+    rows = [[KeyboardButton(text=_(TOPICS[topic].label)) for topic in row] for row in BUTTONS]
+    return ReplyKeyboardMarkup(keyboard=rows, resize_keyboard=True, is_persistent=True)
+
+
+def languages() -> InlineKeyboardMarkup:
+    return _inline(
+        [
+            _button(name, callbacks.LanguageChoice.model_validate({"language": code}))
+            for code, name in LANGUAGE_NAMES.items()
+        ]
+    )
+
+
+def consent(wording: str, policy_url: str | None) -> InlineKeyboardMarkup:
+    answer = callbacks.ConsentAnswer
+    return _inline(
+        [InlineKeyboardButton(text=_("Read the full text"), url=policy_url)] if policy_url else [],
+        [_button(_("I agree"), answer(wording=wording, agreed=True))],
+        [_button(_("Not now"), answer(wording=wording, agreed=False))],
+    )
+
+
+def marketing(wording: str) -> InlineKeyboardMarkup:
+    answer = callbacks.MarketingAnswer
+    return _inline(
+        [
+            _button(_("Yes, please"), answer(wording=wording, agreed=True)),
+            _button(_("No, thanks"), answer(wording=wording, agreed=False)),
+        ]
+    )
+
+
+def share_contact() -> ReplyKeyboardMarkup:
+    button = KeyboardButton(text=_("📱 Share my number"), request_contact=True)
+    return ReplyKeyboardMarkup(keyboard=[[button]], resize_keyboard=True, one_time_keyboard=True)
+
+
+def type_phone() -> ForceReply:
+    return ForceReply(input_field_placeholder=PHONE_HINT)
+
+
+def type_code() -> InlineKeyboardMarkup:
+    return _inline(
+        [_button(_("Send again"), callbacks.CodeStep(action="resend"))],
+        [_button(_("Another number"), callbacks.CodeStep(action="other_number"))],
+    )
+
+
+def card(live_url: str | None) -> InlineKeyboardMarkup:
+    return _inline(
+        [_button(_("🔄 Refresh"), callbacks.CardRefresh())],
+        [InlineKeyboardButton(text=_("Open the live card"), url=live_url)] if live_url else [],
+    )
+
+
+def statement(places: list[int], *, page: int, earlier: int | None) -> InlineKeyboardMarkup | None:
+    """Numbers that explain an operation each, and the way to older and newest ones."""
+    numbers = [_why(number, seq, page) for number, seq in enumerate(places, 1)]
+    paging = []
+    if page:
+        paging.append(_page_button(_("« Newest"), 0))
+    if earlier is not None:
+        paging.append(_page_button(_("Earlier »"), earlier))
+    return _inline(numbers, paging) if numbers or paging else None
+
+
+@lru_cache(maxsize=8192)
+def _why(number: int, seq: int, page: int) -> InlineKeyboardButton:
+    """Made once: the newest places of an account are asked for again and again."""
+    return _button(str(number), callbacks.Why(seq=seq, page=page))
+
+
+@lru_cache(maxsize=4096)
+def _page_button(text: str, before: int) -> InlineKeyboardButton:
+    return _button(text, callbacks.StatementPage(before=before))
+
+
+def back_to_statement(page: int) -> InlineKeyboardMarkup:
+    return _inline([_page_button(_("« Back"), page)])
+
+
+def leave() -> InlineKeyboardMarkup:
+    return _inline(
+        [
+            _button(_("Yes, forget me here"), callbacks.LeaveAnswer(sure=True)),
+            _button(_("No, stay"), callbacks.LeaveAnswer(sure=False)),
+        ]
+    )

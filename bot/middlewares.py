@@ -1,0 +1,75 @@
+"""Who speaks, on which front, in which language: found once per update, for every handler."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiogram import BaseMiddleware
+from aiogram.enums import ChatType
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.fsm.context import FSMContext
+from aiogram.types import CallbackQuery, Chat, TelegramObject, User
+
+from bot.desk import Desk
+from bot.fronts import front_of
+from bot.turns import Turn
+from bot.words import CatalogueI18n, Words
+from messaging.i18n import LANGUAGES, supported
+
+Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
+log = structlog.get_logger(__name__)
+
+
+class WhoSpeaks(BaseMiddleware):
+    """Adds `turn` and `customer` (None for a stranger); sets the language of `_`.
+
+    Updates from groups and channels go no further: a card is nobody else's business.
+    """
+
+    def __init__(self, desk: Desk, i18n: CatalogueI18n) -> None:
+        self._desk = desk
+        self._i18n = i18n
+
+    async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
+        user: User | None = data.get("event_from_user")
+        chat: Chat | None = data.get("event_chat")
+        if user is None or (chat is not None and chat.type != ChatType.PRIVATE):
+            return None
+        front = front_of(data["bot"])
+        customer = await self._desk.programme.customers.by_identity(front.kind, str(user.id))
+        rules = self._desk.programme.rules
+        if customer is None:
+            language, timezone = await _language_of_stranger(user, data), rules.timezone
+        else:
+            language, timezone = customer.language, customer.timezone
+        words = Words(language, timezone, rules.currency)
+        turn = Turn(front, words, self._desk, data["state"], data.get("raw_state"))
+        data |= {"turn": turn, "customer": customer, "i18n": self._i18n}
+        with self._i18n.context(), self._i18n.use_locale(language):
+            return await handler(event, data)
+
+
+async def _language_of_stranger(user: User, data: dict[str, Any]) -> str:
+    """What she chose while joining, else what her client speaks."""
+    state: FSMContext | None = data.get("state")
+    if state is not None and data.get("raw_state"):
+        chosen = (await state.get_data()).get("language")
+        if chosen in LANGUAGES:
+            return str(chosen)
+    return supported(user.language_code)
+
+
+class AnswersClicks(BaseMiddleware):
+    """Every click is answered, so that no button keeps spinning; a handler may set `toast`."""
+
+    async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
+        if not isinstance(event, CallbackQuery):  # pragma: no cover - registered for clicks only
+            return await handler(event, data)
+        toast: list[str] = []
+        try:
+            return await handler(event, data | {"toast": toast})
+        finally:
+            try:
+                await event.answer(toast[-1] if toast else None)
+            except TelegramBadRequest as error:  # the click is too old to be answered
+                log.info("click_not_answered", error=error.message)

@@ -1,0 +1,233 @@
+// The chat in its frame: puts the parts together and decides what a frame from the server changes.
+
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { read, secret, unsent } from "./memory.js";
+import { Thread } from "./thread.js";
+
+const byId = (id) => document.getElementById(id);
+const words = JSON.parse(byId("words").textContent);
+const query = new URLSearchParams(location.search);
+const language = document.documentElement.lang;
+const embedded = window.parent !== window;
+
+const scroll = byId("scroll");
+const log = byId("log");
+const busy = new Map(); // click id → button
+let shown = !embedded;
+let typingTimer = null;
+let toastTimer = null;
+let bannerTimer = null;
+
+paint(query.get("colour"));
+byId("close").hidden = !embedded;
+
+const thread = new Thread(log, words, language, { click, enlarge });
+const composer = new Composer(
+  { form: byId("composer"), field: byId("text"), send: byId("send"), answers: byId("answers") },
+  words,
+  { text: say },
+);
+const connection = new Connection(
+  { language, start: (query.get("start") ?? "").replace(/[^\w-]/g, "").slice(0, 64) },
+  { frame: take, up, down },
+);
+
+// what the visitor does
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function say(text) {
+  const item = { id: newId(), text, at: Date.now() };
+  unsent.add(item);
+  thread.putPending(item);
+  toBottom();
+  connection.send({ kind: "text", id: item.id, text });
+}
+
+function click(message, data, button) {
+  if (button.getAttribute("aria-busy") === "true") return;
+  const id = newId();
+  if (!connection.send({ kind: "click", id, message, data })) {
+    toast(words.no_connection);
+    return;
+  }
+  button.setAttribute("aria-busy", "true");
+  busy.set(id, button);
+  setTimeout(() => release(id), 10000);
+}
+
+function release(id) {
+  busy.get(id)?.removeAttribute("aria-busy");
+  busy.delete(id);
+}
+
+function enlarge(url) {
+  const dialog = byId("picture");
+  const image = dialog.querySelector("img");
+  image.src = url;
+  image.alt = words.picture;
+  dialog.showModal();
+}
+byId("picture").querySelector("button").addEventListener("click", () => byId("picture").close());
+
+byId("earlier").addEventListener("click", () => {
+  connection.send({ kind: "earlier", before: thread.oldest });
+});
+
+// what the server says
+
+function take(frame) {
+  switch (frame.kind) {
+    case "welcome": return welcome(frame);
+    case "message": return message(frame);
+    case "deleted": return thread.remove(frame.id);
+    case "earlier": return earlier(frame);
+    case "typing": return typing(true);
+    case "clicked": return clicked(frame);
+    case "refused": return refused(frame);
+  }
+}
+
+function welcome({ secret: fresh, messages, more, keyboard }) {
+  log.setAttribute("aria-live", "off");
+  if (fresh) {
+    secret.set(fresh);
+    read.reset();
+    thread.clear();
+  }
+  if (messages.length) thread.keepOnly(new Set(messages.map((m) => m.id)), messages[0].id);
+  for (const each of messages) {
+    thread.put(each);
+    if (each.client_id) unsent.remove(each.client_id);
+  }
+  for (const item of unsent.all()) thread.putPending(item);
+  byId("earlier").hidden = !more;
+  composer.show(keyboard);
+  toBottom(true);
+  count();
+  requestAnimationFrame(() => log.setAttribute("aria-live", "polite"));
+}
+
+function message({ message: each, keyboard }) {
+  const near = isNearBottom();
+  if (each.from === "shop") typing(false);
+  if (each.client_id) unsent.remove(each.client_id);
+  const isNew = thread.put(each, { fresh: true });
+  if (keyboard) composer.show(keyboard);
+  if (near || each.from === "me") toBottom();
+  else if (isNew) byId("newest").hidden = false;
+  count();
+}
+
+function earlier({ messages, more }) {
+  const height = scroll.scrollHeight;
+  log.setAttribute("aria-live", "off");
+  for (const each of messages) thread.put(each);
+  byId("earlier").hidden = !more;
+  scroll.scrollTop += scroll.scrollHeight - height;
+  requestAnimationFrame(() => log.setAttribute("aria-live", "polite"));
+}
+
+function clicked({ id, text, alert }) {
+  if (!busy.has(id)) return;
+  release(id);
+  if (text) toast(text, alert ? 8000 : 3500);
+}
+
+function refused({ code, id, wait_s: wait }) {
+  if (id) release(id);
+  toast(words[code] ?? words.failed);
+  const item = unsent.all().find((each) => each.id === id);
+  if (!item) return;
+  if (code === "slow_down") setTimeout(() => connection.send({ kind: "text", id, text: item.text }), wait * 1000);
+  else unsent.remove(id);
+}
+
+function up() {
+  clearTimeout(bannerTimer);
+  byId("banner").hidden = true;
+  byId("status").textContent = words.online;
+  for (const { id, text } of unsent.all()) connection.send({ kind: "text", id, text });
+}
+
+function down() {
+  for (const id of [...busy.keys()]) release(id);
+  typing(false);
+  byId("status").textContent = words.connecting;
+  clearTimeout(bannerTimer);
+  bannerTimer = setTimeout(() => {
+    byId("banner").textContent = words.offline;
+    byId("banner").hidden = false;
+  }, navigator.onLine ? 1500 : 0);
+}
+
+// the surface
+
+function typing(on) {
+  clearTimeout(typingTimer);
+  const near = isNearBottom();
+  byId("typing").hidden = !on;
+  if (!on) return;
+  if (near) toBottom();
+  typingTimer = setTimeout(() => typing(false), 8000);
+}
+
+function toast(text, ms = 3500) {
+  clearTimeout(toastTimer);
+  byId("toast").textContent = text;
+  byId("toast").hidden = false;
+  toastTimer = setTimeout(() => { byId("toast").hidden = true; }, ms);
+}
+
+function isNearBottom() {
+  return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+}
+
+function toBottom(instant = false) {
+  requestAnimationFrame(() => {
+    scroll.scrollTo({ top: scroll.scrollHeight, behavior: instant ? "instant" : "smooth" });
+    byId("newest").hidden = true;
+  });
+}
+
+function count() {
+  if (shown && !document.hidden) read.set(thread.newest);
+  tell("unread", { count: thread.countAfter(read.get()) });
+}
+
+function tell(kind, fields = {}) {
+  if (embedded) window.parent.postMessage({ kapsula: kind, ...fields }, "*");
+}
+
+/** The site's accent, and black or white on it, whichever can be read. */
+function paint(colour) {
+  if (!/^#[0-9a-f]{6}$/i.test(colour ?? "")) return;
+  const [r, g, b] = [1, 3, 5].map((i) => (parseInt(colour.slice(i, i + 2), 16) / 255) ** 2.2);
+  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.36;
+  document.documentElement.style.setProperty("--accent", colour);
+  document.documentElement.style.setProperty("--on-accent", light ? "#10202a" : "#fff");
+}
+
+scroll.addEventListener("scroll", () => { if (isNearBottom()) byId("newest").hidden = true; });
+byId("newest").addEventListener("click", () => toBottom());
+byId("close").addEventListener("click", () => tell("close"));
+document.addEventListener("visibilitychange", count);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !byId("picture").open) tell("close");
+});
+new ResizeObserver(() => { if (isNearBottom()) toBottom(true); }).observe(scroll);
+window.addEventListener("message", (event) => {
+  if (event.source !== window.parent || !event.data) return;
+  if (event.data.kapsula === "shown") {
+    shown = true;
+    composer.focus();
+    toBottom(true);
+    count();
+  }
+  if (event.data.kapsula === "hidden") shown = false;
+});
+tell("ready");

@@ -1,0 +1,315 @@
+"""The commit: one transaction that makes a sale a receipt, with its points and its event."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from loyalty import events
+from loyalty.checkout.answers import (
+    QuotedLine,
+    ReceiptAnswer,
+    decode_quote,
+    encode,
+    replayed_receipt,
+)
+from loyalty.checkout.desk import (
+    Desk,
+    Outlook,
+    Sale,
+    card_refused,
+    look,
+    look_ahead,
+    quoted_lines,
+    scoped_key,
+)
+from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
+from loyalty.database import after_commit, dialect, one_writer, query
+from loyalty.ids import next_id
+from loyalty.instants import NEVER, from_micros, to_micros
+from loyalty.ledger.companion import DemandError
+from loyalty.refusals import No, Refusal, first_of, refuse
+from loyalty.rules import earning
+from loyalty.rules.commands import Accrue, Capture, Command, Posted, Release, Verdict
+from loyalty.rules.receipts import (
+    DAY,
+    SECOND,
+    check_card,
+    check_lines,
+    fingerprint,
+)
+from loyalty.sql import checkout as sql
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Priced:
+    """A sale that is ready to be written, wherever its price comes from."""
+
+    till_id: int
+    key: str
+    mark: bytes
+    receipt_number: str
+    staff_id: int | None
+    shop_name: str
+    customer_id: int
+    name: str
+    card_how: str
+    code_hash: str
+    lines: tuple[QuotedLine, ...]
+    total_minor: int
+    paid_minor: int
+    spent: int
+    earned: int
+    closes: tuple[int, str] | None = None
+    """A quote that ends with this, and the state it ends in."""
+    hold: tuple[int, int] | None = None
+    """Account and hold of that quote."""
+
+
+async def commit_quote(
+    desk: Desk,
+    *,
+    till_id: int,
+    key: str,
+    quote_id: int,
+    receipt_number: str,
+    staff_id: int | None,
+    at: int,
+) -> ReceiptAnswer | Refusal:
+    """Make a quote a receipt.
+
+    Round trips on Postgres: 3 (facts, ledger, and everything that is written).
+    """
+    mark = fingerprint("commit", quote_id, receipt_number)
+
+    async def attempt() -> ReceiptAnswer | Refusal:
+        own_key = scoped_key(till_id, key)
+        [row] = await query(sql.COMMIT_FACTS, None, till_id, receipt_number, own_key, quote_id)
+        if row["own_answer"] is not None:
+            return _repeat(row, mark)
+        refusal = _quote_refusal(row, till_id, receipt_number, desk.now())
+        if refusal is not None:
+            return refusal
+        quoted = decode_quote(row["body"])
+        hold_id = row["hold_id"]
+        priced = _Priced(
+            till_id=till_id,
+            key=own_key,
+            mark=mark,
+            receipt_number=receipt_number,
+            staff_id=staff_id,
+            shop_name=row["shop_name"],
+            customer_id=quoted.customer_id,
+            name=quoted.name,
+            card_how=row["card_how"],
+            code_hash=row["card_hash"],
+            lines=quoted.lines,
+            total_minor=quoted.total_minor,
+            paid_minor=quoted.to_pay_minor,
+            spent=quoted.spend,
+            earned=quoted.earn,
+            closes=(quote_id, "committed"),
+            hold=None if hold_id is None else (quoted.customer_id, hold_id),
+        )
+        return await _settle(desk, priced, at)
+
+    return await until_settled(attempt)
+
+
+async def commit_sale(desk: Desk, sale: Sale, at: int) -> ReceiptAnswer | Refusal:
+    """Write a sale without a quote; it earns and spends nothing.
+
+    Round trips on Postgres: as `commit_quote`.
+    """
+    refusal = first_of(check_card(sale.card), check_lines(sale.lines))
+    if refusal is not None:
+        return refusal
+    mark = fingerprint("sale", sale.card.strip(), sale.receipt_number, tuple(sale.lines))
+
+    async def attempt() -> ReceiptAnswer | Refusal:
+        seen = await look(desk, sale, "receipt", at)
+        row, card = seen.row, seen.card
+        if row["own_answer"] is not None:
+            return _repeat(row, mark)
+        if seen.receipt_refusal is not None:
+            return seen.receipt_refusal
+        if isinstance(card, Refusal):
+            return await card_refused(desk, sale, card, at)
+        priced = earning.price(seen.goods, 0, desk.rules)
+        open_hold = row["open_hold_id"]
+        return await _settle(
+            desk,
+            _Priced(
+                till_id=sale.till_id,
+                key=scoped_key(sale.till_id, sale.key),
+                mark=mark,
+                receipt_number=sale.receipt_number,
+                staff_id=sale.staff_id,
+                shop_name=seen.shop_name,
+                customer_id=card.customer_id,
+                name=card.name,
+                card_how=card.how,
+                code_hash=card.code_hash or "",
+                lines=quoted_lines(sale.lines, priced),
+                total_minor=priced.total_minor,
+                paid_minor=priced.to_pay_minor,
+                spent=0,
+                earned=priced.earned,
+                closes=(row["open_id"], "replaced") if row["open_id"] is not None else None,
+                hold=None if open_hold is None else (row["open_customer_id"], open_hold),
+            ),
+            at,
+        )
+
+    return await until_settled(attempt)
+
+
+def _repeat(row: Any, mark: bytes) -> ReceiptAnswer | Refusal:
+    if bytes(row["own_fingerprint"]) != mark:
+        return refuse(No.KEY_REUSED)
+    return replayed_receipt(row["own_answer"])
+
+
+def _quote_refusal(row: Any, till_id: int, receipt_number: str, now: int) -> Refusal | None:
+    if row["receipt_id"] is not None:
+        return refuse(No.RECEIPT_EXISTS, state=row["receipt_state"])
+    if row["till_id"] != till_id:
+        return refuse(No.QUOTE_NOT_FOUND)
+    if row["receipt_number"] != receipt_number:
+        return refuse(No.INVALID_RECEIPT, field="receipt_number", reason="differs_from_quote")
+    if row["state"] != "open":
+        return refuse(No.QUOTE_NOT_FOUND, state=row["state"])
+    return refuse(No.QUOTE_EXPIRED) if row["expires_at"] <= now else None
+
+
+async def _settle(desk: Desk, priced: _Priced, at: int) -> ReceiptAnswer:
+    """Everything or nothing: receipt and lines, quote and code used up, answer, event, points."""
+    receipt_id, now = next_id(), desk.now()
+    commands = _commands(desk, priced, receipt_id, at, now)
+    async with desk.turns.of(priced.customer_id), one_writer():
+        outlook = await look_ahead(desk, priced.customer_id, list(commands.values()))
+        moved = dict(zip(commands, map(_posted, outlook.verdicts), strict=True))
+        answer = ReceiptAnswer(
+            receipt_id=receipt_id,
+            receipt_number=priced.receipt_number,
+            customer_id=priced.customer_id,
+            name=priced.name,
+            total_minor=priced.total_minor,
+            paid_minor=priced.paid_minor,
+            spent=priced.spent,
+            earned=priced.earned,
+            balance=outlook.balance.available,
+            next_expiry=outlook.balance.next_expiry,
+            state="committed",
+            at=from_micros(at),
+            lines=priced.lines,
+        )
+        transactions = (moved.get("earn"), moved.get("spend"))
+        await _write(desk, priced, answer, transactions, outlook=outlook, now=now)
+        after_commit(events.announce)
+    return answer
+
+
+async def _write(
+    desk: Desk,
+    priced: _Priced,
+    answer: ReceiptAnswer,
+    transactions: tuple[int | None, int | None],
+    *,
+    outlook: Outlook,
+    now: int,
+) -> None:
+    row = (
+        answer.receipt_id, priced.customer_id, priced.till_id, priced.receipt_number,
+        priced.staff_id, to_micros(answer.at), now, priced.total_minor, priced.paid_minor,
+        priced.spent, priced.earned, priced.key, priced.mark, priced.card_how, *transactions,
+        encode(answer),
+    )  # fmt: skip
+    lines = [
+        (
+            next_id(), position, line.sku, line.name, line.category, line.quantity_milli,
+            line.price_minor, line.amount_minor, line.spent, line.earned, line.explanation,
+        )
+        for position, line in enumerate(priced.lines)
+    ]  # fmt: skip
+    until = now + desk.rules.hold_minutes * 60 * SECOND
+    event = event_row("receipt.committed", answer, priced.shop_name)
+    uses = (priced.code_hash, until) if priced.code_hash else None
+    try:
+        if dialect() == "postgres":
+            companion = sql.receipt_companion(row, lines, event, closes=priced.closes, uses=uses)
+            await outlook.write_with(companion)
+        else:
+            await sql.write_receipt(row, lines, event, closes=priced.closes, uses=uses)
+            await outlook.write()
+    except DemandError as unmet:
+        if unmet.name == sql.CODE_FREE:
+            raise DeclinedError(refuse(No.CARD_CODE_USED)) from None
+        raise OvertakenError(refuse(No.QUOTE_NOT_FOUND)) from None
+
+
+def _commands(
+    desk: Desk, priced: _Priced, receipt_id: int, at: int, now: int
+) -> dict[str, Command]:
+    """What the ledger is told. Business keys make the same receipt impossible under any key."""
+    commands: dict[str, Command] = {}
+    business = f"{priced.till_id}:{priced.receipt_number}"
+    if priced.hold is not None and not priced.spent:
+        account_id, hold_id = priced.hold
+        key = f"receipt:{receipt_id}:release"
+        commands["let go"] = Release(key=key, account_id=account_id, hold_id=hold_id, at=now)
+    elif priced.hold is not None:
+        account_id, hold_id = priced.hold
+        commands["spend"] = Capture(
+            key=f"receipt:{receipt_id}:spend",
+            business_key=f"spend:{business}",
+            account_id=account_id,
+            hold_id=hold_id,
+            at=now,
+            reference=priced.receipt_number,
+        )
+    if priced.earned:
+        commands["earn"] = _accrual(desk, priced, receipt_id, at)
+    return commands
+
+
+def _accrual(desk: Desk, priced: _Priced, receipt_id: int, at: int) -> Accrue:
+    rules = desk.rules
+    return Accrue(
+        key=f"receipt:{receipt_id}:earn",
+        business_key=f"earn:{priced.till_id}:{priced.receipt_number}",
+        account_id=priced.customer_id,
+        points=priced.earned,
+        at=at,
+        available_at=at + rules.points_pending_days * DAY,
+        expires_at=at + rules.points_live_days * DAY if rules.points_live_days else NEVER,
+        reference=priced.receipt_number,
+    )
+
+
+def _posted(verdict: Verdict) -> int | None:
+    """The transaction that a command became.
+
+    A refused one takes the commit back: most likely the same receipt has just been committed.
+    """
+    if isinstance(verdict, Refusal):
+        raise OvertakenError(verdict)
+    return verdict.transaction_id if isinstance(verdict, Posted) else None
+
+
+def event_row(kind: str, answer: ReceiptAnswer, shop_name: str) -> tuple[int, str, int, int, str]:
+    """The event that tells the customer (and whoever else listens) of this receipt."""
+    expiry = answer.next_expiry
+    payload = {
+        "receipt_id": answer.receipt_id,
+        "number": answer.receipt_number,
+        "shop": shop_name,
+        "total_minor": answer.total_minor,
+        "paid_minor": answer.paid_minor,
+        "spent": answer.spent,
+        "earned": answer.earned,
+        "returned": answer.returned,
+        "taken_back": answer.taken_back,
+        "balance": answer.balance,
+        "next_expiry": expiry and {"points": expiry.points, "at": expiry.at.isoformat()},
+    }
+    at = to_micros(answer.cancelled_at or answer.at)
+    return next_id(), kind, answer.customer_id, at, events.encode(payload)

@@ -1,0 +1,291 @@
+"""Customers: joining, finding them by what they are known by, and what they change themselves."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from loyalty import consents, events
+from loyalty.clock import Clock
+from loyalty.conflicts import until_settled
+from loyalty.database import query, transaction
+from loyalty.identities import FRONTS, normalise_name, normalise_phone
+from loyalty.ids import next_id
+from loyalty.instants import from_micros, to_micros
+from loyalty.ledger import Ledger
+from loyalty.refusals import No, Refusal, refuse
+from loyalty.rules.card_codes import card_number
+from loyalty.rules.commands import Accrue, Posted
+from loyalty.rules.consents import Consents
+from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.texts import is_plain
+from loyalty.sql import customers as sql
+
+PhoneProof = Literal["own_contact", "one_time_code"]
+PHONE_PROOFS = ("own_contact", "one_time_code")
+LANGUAGES = ("ru", "en")
+SERIALS = 10**10
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerView:
+    """A customer as the others see her."""
+
+    id: int
+    name: str
+    language: str
+    phone: str | None
+    email: str | None
+    card_number: str
+    city: str
+    born_on: date | None
+    timezone: str
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """`is_new` is false when a new front was added to a customer who is already known."""
+
+    customer: CustomerView
+    is_new: bool
+    welcome_points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Application:
+    front_kind: str
+    front_value: str
+    phone: str
+    proof: PhoneProof
+    name: str
+    language: str
+    wording: str
+    marketing: bool
+    source: str
+
+
+class Customers:
+    """Everything about who the customer is. Points are the ledger's, the card is `cards`'."""
+
+    def __init__(self, clock: Clock, rules: ProgrammeRules, ledger: Ledger) -> None:
+        self._clock = clock
+        self._rules = rules
+        self._ledger = ledger
+
+    async def get(self, customer_id: int) -> CustomerView | None:
+        rows = await query(sql.BY_ID, None, customer_id)
+        return _view(rows[0]) if rows else None
+
+    async def by_identity(self, kind: str, value: str) -> CustomerView | None:
+        """Who is known by this phone, e-mail, card, Telegram or web-chat id, spelled as kept."""
+        rows = await query(sql.BY_IDENTITY, None, kind, value)
+        return _view(rows[0]) if rows else None
+
+    async def fronts(self, customer_id: int) -> list[tuple[str, str]]:
+        """Where one can talk with her now: (kind, value), the oldest first."""
+        return [(row[0], row[1]) for row in await query(sql.FRONTS_OF, None, customer_id)]
+
+    # -- joining --------------------------------------------------------------------------------
+
+    async def join(
+        self,
+        *,
+        front_kind: str,
+        front_value: str,
+        phone: str,
+        proof: PhoneProof,
+        name: str,
+        language: str,
+        consent_wording: str,
+        marketing: bool,
+        source: str,
+    ) -> Joined | Refusal:
+        """Make a customer, or add this front to the one who owns the phone.
+
+        The caller vouches for `proof`: that the phone is hers. The gift for joining is given once.
+        Refused: invalid_phone, invalid_name, contact_not_own, consent_required, identity_taken
+        (this front already speaks for another customer).
+        """
+        if front_kind not in FRONTS:
+            raise ValueError(f"not a front: {front_kind!r}")
+        if proof not in PHONE_PROOFS:
+            return refuse(No.CONTACT_NOT_OWN)
+        if not consent_wording:
+            return refuse(No.CONSENT_REQUIRED, purpose="processing")
+        e164 = normalise_phone(phone, self._rules.region)
+        if isinstance(e164, Refusal):
+            return e164
+        proper_name = normalise_name(name)
+        if isinstance(proper_name, Refusal):
+            return proper_name
+        application = _Application(
+            front_kind=front_kind,
+            front_value=front_value,
+            phone=e164,
+            proof=proof,
+            name=proper_name,
+            language=_language(language),
+            wording=consent_wording,
+            marketing=marketing,
+            source=source,
+        )
+        return await until_settled(lambda: self._join(application))
+
+    async def _join(self, application: _Application) -> Joined | Refusal:
+        async with transaction():
+            owners = {
+                row[0]: row[1]
+                for row in await query(
+                    sql.OWNERS,
+                    None,
+                    application.phone,
+                    application.front_kind,
+                    application.front_value,
+                )
+            }
+            known, front_owner = owners.get("phone"), owners.get(application.front_kind)
+            if front_owner is not None and front_owner != known:
+                return refuse(No.IDENTITY_TAKEN, kind=application.front_kind)
+            if known is not None:
+                return await self._join_known(application, known, is_front_new=front_owner is None)
+            return await self._join_new(application)
+
+    async def _join_known(
+        self, application: _Application, customer_id: int, *, is_front_new: bool
+    ) -> Joined:
+        if is_front_new:
+            front = (application.front_kind, application.front_value, "front")
+            await self._add_identities(customer_id, front)
+        await query(sql.SET_FIRST_NAME, None, customer_id, application.name)
+        await self._record_consents(application, customer_id)
+        customer = await self.get(customer_id)
+        assert customer is not None, "an erased customer keeps no identity"
+        return Joined(customer, is_new=False, welcome_points=0)
+
+    async def _join_new(self, application: _Application) -> Joined:
+        customer_id, now = next_id(), self._clock.now()
+        await query(
+            sql.INSERT_CUSTOMER,
+            None,
+            customer_id,
+            application.name,
+            application.language,
+            self._rules.timezone,
+            to_micros(now),
+        )
+        await self._add_identities(
+            customer_id,
+            ("phone", application.phone, application.proof),
+            (application.front_kind, application.front_value, "front"),
+            ("card", card_number(secrets.randbelow(SERIALS)), "issued"),
+        )
+        await self._record_consents(application, customer_id)
+        customer = await self.get(customer_id)
+        assert customer is not None
+        gift = self._rules.welcome_points
+        payload = {
+            "front": application.front_kind,
+            "source": application.source,
+            "welcome_points": gift,
+        }
+        await events.record("customer.joined", customer_id, now, payload)
+        await self._ledger.open_accounts([customer_id])
+        if gift:
+            [verdict] = await self._ledger.post_within([self._welcome(customer_id, gift, now)])
+            assert isinstance(verdict, Posted), verdict
+        return Joined(customer, is_new=True, welcome_points=gift)
+
+    def _welcome(self, customer_id: int, points: int, now: datetime) -> Accrue:
+        days = self._rules.welcome_points_live_days
+        return Accrue(
+            key=f"welcome:{customer_id}",
+            business_key=f"welcome:{customer_id}",
+            account_id=customer_id,
+            points=points,
+            at=to_micros(now),
+            expires_at=to_micros(now + timedelta(days=days) if days else None),
+            reason="welcome",
+        )
+
+    async def _add_identities(self, customer_id: int, *identities: tuple[str, str, str]) -> None:
+        now = to_micros(self._clock.now())
+        for kind, value, proof in identities:
+            await query(sql.INSERT_IDENTITY, None, next_id(), customer_id, kind, value, proof, now)
+
+    async def _record_consents(self, application: _Application, customer_id: int) -> None:
+        said = {"processing": True, "marketing": application.marketing}
+        for purpose, granted in said.items():
+            await self.record_consent(
+                customer_id,
+                purpose=purpose,
+                channel="",
+                granted=granted,
+                source=application.source,
+                wording=application.wording,
+            )
+
+    # -- what she changes herself -----------------------------------------------------------------
+
+    async def leave_front(self, front_kind: str, front_value: str) -> None:
+        """Let a Telegram or web-chat id speak for nobody; she may join again from there."""
+        now = to_micros(self._clock.now())
+        await query(sql.END_IDENTITY, None, front_kind, front_value, now)
+
+    async def set_language(self, customer_id: int, language: str) -> None:
+        await query(sql.SET_LANGUAGE, None, customer_id, _language(language))
+
+    async def rename(self, customer_id: int, name: str) -> CustomerView | Refusal:
+        """Refused: invalid_name, customer_not_found."""
+        proper_name = normalise_name(name)
+        if isinstance(proper_name, Refusal):
+            return proper_name
+        await query(sql.SET_NAME, None, customer_id, proper_name)
+        return await self.get(customer_id) or refuse(No.CUSTOMER_NOT_FOUND)
+
+    async def record_consent(
+        self,
+        customer_id: int,
+        *,
+        purpose: str,
+        channel: str,
+        granted: bool,
+        source: str,
+        wording: str,
+    ) -> None:
+        """Add one "yes" or "no"; channel "" speaks of every channel."""
+        await consents.record(
+            customer_id,
+            self._clock.now(),
+            purpose=purpose,
+            channel=channel,
+            granted=granted,
+            source=source,
+            wording=wording,
+        )
+
+    async def consents(self, customer_id: int) -> Consents:
+        """What she agreed to, as it stands; ask it with `rules.consents.is_granted`."""
+        return await consents.consents_of(customer_id)
+
+
+def _language(tag: str) -> str:
+    """The language of a client's tag ("en-GB") if we speak it, else the first of ours."""
+    primary = tag[:2].lower() if is_plain(tag, 35) else ""
+    return primary if primary in LANGUAGES else LANGUAGES[0]
+
+
+def _view(row: Any) -> CustomerView:
+    born_on = row["born_on"]
+    return CustomerView(
+        id=row["id"],
+        name=row["name"],
+        language=row["language"],
+        phone=row["phone"],
+        email=row["email"],
+        card_number=row["card_number"] or "",
+        city=row["city"],
+        born_on=date.fromisoformat(born_on) if isinstance(born_on, str) else born_on,
+        timezone=row["timezone"],
+        joined_at=from_micros(row["joined_at"]),
+    )

@@ -1,0 +1,170 @@
+"""The way to the database: which dialect it is, a query, and a transaction that leaks nothing.
+
+Opening, migrating and closing it belong to `app.database`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, Literal
+
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.backends.asyncpg.client import TransactionWrapper as PostgresTransaction
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
+from tortoise.backends.sqlite.client import SqliteClient
+from tortoise.backends.sqlite.client import SqliteTransactionWrapper as SqliteTransaction
+from tortoise.connection import get_connections
+
+Dialect = Literal["postgres", "sqlite"]
+CONNECTION = "default"
+_AFTER_COMMIT: ContextVar[list[Callable[[], None]]] = ContextVar("after_commit")
+
+
+def connection() -> BaseDBAsyncClient:
+    """The connection of the running transaction, or the pool outside of one."""
+    return get_connections().get(CONNECTION)
+
+
+def dialect() -> Dialect:
+    name = connection().capabilities.dialect
+    return "postgres" if name == "postgres" else "sqlite"
+
+
+def in_transaction() -> bool:
+    return isinstance(connection(), TransactionalDBClient)
+
+
+async def query(postgres: str, sqlite: str | None = None, /, *args: Any) -> list[Any]:
+    """Run one statement and return its rows (indexable by name).
+
+    Placeholders are `$1 … $n` for Postgres; SQLite takes the same text (as `?1 … ?n`) unless it is
+    given its own. SQLite has no arrays: statements that need them come as two texts.
+    """
+    db = connection()
+    if db.capabilities.dialect == "postgres":
+        async with db.acquire_connection() as raw:
+            rows: Sequence[Any] = await raw.fetch(postgres, *args)
+            return list(rows)
+    text = (sqlite or postgres).replace("$", "?")
+    async with db.acquire_connection() as raw:
+        return list(await raw.execute_fetchall(text, args))
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
+    """One database transaction; inside another one it is part of that one.
+
+    Use this, never Tortoise's `in_transaction`: that one loses its connection when the task is
+    cancelled while it enters. Here the connection goes back whatever happens, and a cancelled or
+    failed body is rolled back. A cancelled *commit* is an unknown outcome: repeat with that key.
+    """
+    outer = connection()
+    if isinstance(outer, TransactionalDBClient):
+        yield outer
+        return
+    calls: list[Callable[[], None]] = []
+    token = _AFTER_COMMIT.set(calls)
+    try:
+        async with _begin(outer) as inner:
+            yield inner
+    finally:
+        _AFTER_COMMIT.reset(token)
+    for call in calls:
+        call()
+
+
+def after_commit(call: Callable[[], None]) -> None:
+    """Run `call` once the running transaction is committed; outside of one, at once."""
+    if in_transaction():
+        _AFTER_COMMIT.get().append(call)
+    else:
+        call()
+
+
+def _begin(outer: BaseDBAsyncClient) -> AbstractAsyncContextManager[BaseDBAsyncClient]:
+    if isinstance(outer, AsyncpgDBClient):
+        return _postgres_transaction(outer)
+    if isinstance(outer, SqliteClient):
+        return _sqlite_transaction(outer)
+    raise TypeError(f"no transactions for {type(outer).__name__}")  # app.database opens no other
+
+
+@asynccontextmanager
+async def one_writer() -> AsyncIterator[None]:
+    """On SQLite a transaction, the only writer; on Postgres nothing.
+
+    For code that reads, judges, and then writes all in one statement that checks what it judged.
+    """
+    if dialect() == "postgres":
+        yield
+    else:
+        async with transaction():
+            yield
+
+
+@asynccontextmanager
+async def analysis() -> AsyncIterator[BaseDBAsyncClient]:
+    """A transaction for long reads over much of a table, planned for their very arguments.
+
+    Outside of it statements are planned once, for a few rows by index (see `app.database`).
+    """
+    async with transaction() as db:
+        if dialect() == "postgres":
+            await query("SET LOCAL plan_cache_mode = auto")
+            await query("SET LOCAL enable_seqscan = on")
+        yield db
+
+
+@asynccontextmanager
+async def _postgres_transaction(pool_client: AsyncpgDBClient) -> AsyncIterator[BaseDBAsyncClient]:
+    if pool_client._pool is None:
+        async with pool_client._pool_init_lock:  # or the first callers would open a pool each
+            if pool_client._pool is None:
+                await pool_client.create_connection(with_db=True)
+    pool = pool_client._pool
+    assert pool is not None
+    async with pool.acquire() as raw:  # asyncpg gives the connection back under cancellation too
+        wrapper = PostgresTransaction(pool_client)
+        wrapper._connection = raw
+        token = get_connections().set(CONNECTION, wrapper)
+        try:
+            async with raw.transaction():
+                yield wrapper
+        finally:
+            get_connections().reset(token)
+
+
+@asynccontextmanager
+async def _sqlite_transaction(client: SqliteClient) -> AsyncIterator[BaseDBAsyncClient]:
+    async with client._lock:
+        if client._connection is None:
+            await client.create_connection(with_db=True)
+        raw = client._connection
+        assert raw is not None
+        wrapper = SqliteTransaction(client)
+        token = get_connections().set(CONNECTION, wrapper)
+        try:
+            await _finish(raw.execute("BEGIN IMMEDIATE"))
+            yield wrapper
+            await _finish(raw.commit())
+        except BaseException:
+            # The one connection is shared: it must be clean before the lock is let go.
+            await _finish(raw.rollback())
+            raise
+        finally:
+            get_connections().reset(token)
+
+
+async def _finish(step: Any) -> None:
+    """Await `step` to its end even if this task is cancelled meanwhile, then pass the cancel on."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                continue
+        raise

@@ -1,0 +1,219 @@
+"""Writing a batch on Postgres: one statement, one round trip.
+
+The accounts are locked in one order everywhere, customers by id and then the programme's stripes
+(below 1000), which everybody shares and are so held the shortest time. The rest happens only if
+the customers' accounts still have the versions that were judged. The programme's accounts are
+judged by nobody: their balance and posting numbers are computed here, under the lock, so that
+concurrent tills do not spoil each other's batch.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import asyncpg
+
+from loyalty.database import connection, transaction
+from loyalty.ledger.companion import Companion, DemandError
+from loyalty.ledger.row_sets import (
+    CHANGED_HOLD,
+    CHANGED_LOT,
+    COUNTER,
+    EXPECTED,
+    PROGRAMME,
+    TABLES,
+    Columns,
+    RowSets,
+)
+from loyalty.rules.accounts import Account
+from loyalty.rules.posting import Rows
+
+WRITE_ONE = f"SELECT ledger_write_one({', '.join(f'${n}' for n in range(1, 34))})"
+
+
+UNMET = "KA001"
+"""What `kapsula_demand` (migration 0007) raises."""
+_ACCOUNTS_UNCHANGED = "accounts unchanged"
+
+
+class _StaleError(Exception):
+    """Undoes what was copied: an account has changed since it was judged."""
+
+
+async def write_one(arguments: Sequence[Any]) -> bool:
+    return await _fetch_yes(WRITE_ONE, arguments)
+
+
+async def write_with(sets: RowSets, companion: Companion) -> bool:
+    """The batch and a caller's own rows. Raises DemandError."""
+    present = frozenset(name for name, values in sets.items() if values)
+    text, order = _statement(present, companion.steps, companion.demands)
+    arguments = _arguments(sets, order) if present else []
+    try:
+        return await _fetch_yes(text, [*arguments, *companion.arguments])
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != UNMET:
+            raise
+        if error.message == _ACCOUNTS_UNCHANGED:
+            return False
+        raise DemandError(str(error.message)) from None
+
+
+async def _fetch_yes(text: str, arguments: Sequence[Any]) -> bool:
+    async with connection().acquire_connection() as raw:
+        return bool(await raw.fetchval(text, *arguments))
+
+
+async def write(sets: RowSets) -> bool:
+    """Write the batch if nobody was quicker; False and nothing written otherwise."""
+    text, order = _statement(frozenset(name for name, values in sets.items() if values))
+    return await _fetch_yes(text, _arguments(sets, order))
+
+
+def _arguments(sets: RowSets, order: Sequence[tuple[str, Columns]]) -> list[Any]:
+    expected, programme = sets["expected"], sets["programme"]
+    ids = [row[0] for row in expected] + [row[0] for row in programme]
+    versions = [row[1] for row in expected] + [None] * len(programme)
+    arguments: list[Any] = [ids, versions]
+    for name, columns in order:
+        arguments += _transpose(sets[name], len(columns))
+    return arguments
+
+
+async def write_by_copy(sets: RowSets) -> bool:
+    """The new rows by COPY, then the accounts under their locks; or neither."""
+    try:
+        async with transaction() as db:
+            async with db.acquire_connection() as raw:
+                for table, columns in TABLES.items():
+                    if sets[table]:
+                        await raw.copy_records_to_table(
+                            table, records=sets[table], columns=[name for name, _ in columns]
+                        )
+            if not await write({name: () if name in TABLES else sets[name] for name in sets}):
+                raise _StaleError
+    except _StaleError:
+        return False
+    return True
+
+
+def is_one_posting(rows: Rows) -> bool:
+    """Whether the batch is a single transaction without holds, the till's and the chat's usual."""
+    return (
+        len(rows.transactions) == 1
+        and len(rows.accounts) == 1
+        and len(rows.new_lots) <= 1
+        and not (rows.new_holds or rows.changed_holds)
+        and all(lot.origin_id is None for lot in rows.new_lots.values())
+    )
+
+
+def one_posting(rows: Rows, accounts: Mapping[int, Account]) -> list[Any]:
+    """Arguments of `ledger_write_one`, in the order of migration 0005."""
+    [(account_id, was)] = rows.accounts.items()
+    [transaction] = rows.transactions
+    [(counter, _, _)] = rows.counter_postings
+    account = accounts[account_id]
+    lot = next(iter(rows.new_lots.values()), None)
+    changed = rows.changed_lots.values()
+    return [
+        account_id, was, account.balance, account.deficit, account.version, account.seq,
+        account.slides, account.head, counter,
+        transaction[0], *transaction[2:],
+        *(
+            (lot.id, lot.points, lot.remaining, lot.available_at, lot.expires_at, lot.sliding_days)
+            if lot else (None,) * 6
+        ),
+        [take[1] for take in rows.takes], [take[3] for take in rows.takes],
+        [lot.id for lot in changed], [lot.remaining for lot in changed],
+        [lot.held for lot in changed], [lot.expires_at for lot in changed],
+    ]  # fmt: skip
+
+
+def _transpose(values: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*values, strict=True)] or [[] for _ in range(width)]
+
+
+@cache
+def _statement(
+    present: frozenset[str], companion: str = "", demands: tuple[tuple[str, str], ...] = ()
+) -> tuple[str, tuple[tuple[str, Columns], ...]]:
+    """The statement for the parts that have rows, and the order of their arguments.
+
+    A companion's steps come last, and so do its arguments.
+    """
+    order: list[tuple[str, Columns]] = []
+    position = 3  # $1 are the ids to lock, $2 their expected versions
+
+    def source(name: str, columns: Columns) -> str:
+        nonlocal position
+        marks = ", ".join(f"${position + i}::{kind}[]" for i, (_, kind) in enumerate(columns))
+        position += len(columns)
+        order.append((name, columns))
+        names = ", ".join(column for column, _ in columns)
+        return f"unnest({marks}) AS u({names})"
+
+    steps = _locking_steps(source, with_programme="programme" in present)
+    for table, columns in TABLES.items():
+        if table in present:
+            names = ", ".join(column for column, _ in columns)
+            steps.append(
+                f"new_{table} AS (INSERT INTO {table} ({names}) "
+                f"SELECT {names} FROM {source(table, columns)} WHERE (SELECT yes FROM fresh))"
+            )
+    if "counter" in present:
+        steps.append(
+            "counter AS (INSERT INTO ledger_posting "
+            "(account_id, seq, transaction_id, points, balance_after) "
+            "SELECT l.id, l.seq + u.nth, u.transaction_id, u.points, l.balance + u.running "
+            f"FROM {source('counter', COUNTER)} JOIN stripes AS l ON l.id = u.account_id "
+            "WHERE (SELECT yes FROM fresh))"
+        )
+    for name, table, columns in (
+        ("changed_lot", "ledger_lot", CHANGED_LOT),
+        ("changed_hold", "ledger_hold", CHANGED_HOLD),
+    ):
+        if name in present:
+            sets = ", ".join(f"{column} = u.{column}" for column, _ in columns[1:])
+            steps.append(
+                f"{name} AS (UPDATE {table} AS t SET {sets} FROM {source(name, columns)} "
+                "WHERE t.id = u.id AND (SELECT yes FROM fresh))"
+            )
+    if not companion:
+        return "WITH " + ",\n".join(steps) + "\nSELECT yes FROM fresh", tuple(order)
+    if not present:
+        steps, position = [], 1
+    else:
+        demands = ((_ACCOUNTS_UNCHANGED, "(SELECT yes FROM fresh)"), *demands)
+    shifted = re.sub(r"\$(\d+)", lambda n: f"${int(n[1]) + position - 1}", companion)
+    met = " AND ".join(f"kapsula_demand({condition}, '{name}')" for name, condition in demands)
+    return "WITH " + ",\n".join([*steps, shifted]) + f"\nSELECT {met or 'TRUE'}", tuple(order)
+
+
+def _locking_steps(source: Callable[[str, Columns], str], *, with_programme: bool) -> list[str]:
+    columns = ", ".join(column for column, _ in EXPECTED)
+    steps = [
+        f"expected AS MATERIALIZED (SELECT {columns} FROM {source('expected', EXPECTED)})",
+        # Sets are joined to tables by their index only, never to each other: with one plan for all
+        # sizes that would be a nested loop over both.
+        "locked AS MATERIALIZED (SELECT a.id, a.version, a.balance, a.seq, w.was "
+        "FROM unnest($1::bigint[], $2::bigint[]) AS w(id, was) "
+        "JOIN ledger_account AS a ON a.id = w.id ORDER BY a.id < 1000, a.id "
+        "FOR NO KEY UPDATE OF a)",
+        "fresh AS MATERIALIZED (SELECT count(*) = cardinality($1::bigint[]) AS yes FROM locked "
+        "WHERE was IS NULL OR was = version)",
+        "customers AS (UPDATE ledger_account AS a SET balance = e.balance, deficit = e.deficit, "
+        "version = e.version, seq = e.seq, slides = e.slides, head = e.head FROM expected AS e "
+        "WHERE a.id = e.id AND (SELECT yes FROM fresh))",
+    ]
+    if with_programme:
+        steps += [
+            "stripes AS MATERIALIZED (SELECT id, balance, seq, version FROM locked "
+            "WHERE was IS NULL)",
+            "programme AS (UPDATE ledger_account AS a SET balance = l.balance + u.points, "
+            "version = l.version + 1, seq = l.seq + u.postings "
+            f"FROM {source('programme', PROGRAMME)} JOIN stripes AS l ON l.id = u.id "
+            "WHERE a.id = u.id AND (SELECT yes FROM fresh))",
+        ]
+    return steps

@@ -1,0 +1,38 @@
+"""Tortoise tables of the programme, one file per noun family."""
+
+from loyalty.models.customers import ConsentFact, Customer, Identity, OneTimeCode
+from loyalty.models.ledger import LedgerAccount, LedgerHold, LedgerLot, LedgerTransaction
+from loyalty.models.receipts import (
+    CardClaim,
+    CardGuess,
+    Event,
+    Quote,
+    Receipt,
+    ReceiptLine,
+    ShortCode,
+)
+from loyalty.models.shops import ApiKey, Product, Shop, StaffMember, StaffSession, Till
+
+__all__ = [
+    "ApiKey",
+    "CardClaim",
+    "CardGuess",
+    "ConsentFact",
+    "Customer",
+    "Event",
+    "Identity",
+    "LedgerAccount",
+    "LedgerHold",
+    "LedgerLot",
+    "LedgerTransaction",
+    "OneTimeCode",
+    "Product",
+    "Quote",
+    "Receipt",
+    "ReceiptLine",
+    "Shop",
+    "ShortCode",
+    "StaffMember",
+    "StaffSession",
+    "Till",
+]

@@ -1,0 +1,50 @@
+"""The programme as one object: its parts, in the order in which they know each other."""
+
+from dataclasses import dataclass
+
+from loyalty.cards import Cards
+from loyalty.checkout import Checkout
+from loyalty.clock import Clock
+from loyalty.customers import Customers
+from loyalty.ledger import Ledger
+from loyalty.one_time_codes import OneTimeCodes
+from loyalty.rules.programme import ProgrammeRules
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    clock: Clock
+    rules: ProgrammeRules
+    ledger: Ledger
+    customers: Customers
+    codes: OneTimeCodes
+    cards: Cards
+    checkout: Checkout
+
+    async def tidy(self) -> None:
+        """What has to be done now and then, by any one process: points whose time has come, holds
+        that timed out, codes that are of no use to anybody."""
+        await self.ledger.release_due()
+        await self.ledger.expire_due()
+        await self.checkout.forget_old()
+        await self.cards.forget_old()
+        await self.codes.forget_old()
+
+    async def stop(self) -> None:
+        """Finish what is under way; call it once, before the database is closed."""
+        await self.ledger.stop()
+
+
+def build_programme(*, clock: Clock, secret: bytes, rules: ProgrammeRules) -> Programme:
+    """Put the programme together. `secret` (32 bytes or more) signs card codes and links."""
+    ledger = Ledger(clock)
+    cards = Cards(clock, secret, rules)
+    return Programme(
+        clock=clock,
+        rules=rules,
+        ledger=ledger,
+        customers=Customers(clock, rules, ledger),
+        codes=OneTimeCodes(clock, secret, rules.region),
+        cards=cards,
+        checkout=Checkout(clock, rules, ledger, cards),
+    )

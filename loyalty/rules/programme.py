@@ -1,0 +1,34 @@
+"""The rules of the programme that the owner sets, as one frozen value."""
+
+from dataclasses import dataclass
+
+from loyalty.rules.commands import Clawback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgrammeRules:
+    """Names and defaults are those of the settings.
+
+    `points_minor` is what one point pays: 100 minor units, that is 1.00 of the currency.
+    `cash_min_minor` is the part of each receipt that stays to be paid in money.
+    `cancel_clawback` says what to do when a cancelled receipt's points have been spent already,
+    `cancel_grace_days` how long spent points live that expired before the cancel gave them back.
+    """
+
+    name: str = "Капсула"
+    currency: str = "RUB"
+    region: str = "RU"
+    timezone: str = "Europe/Moscow"
+    earn_permille: int = 50
+    points_minor: int = 100
+    points_live_days: int = 365
+    points_pending_days: int = 0
+    spend_percent_max: int = 30
+    cash_min_minor: int = 100
+    cancel_clawback: Clawback = Clawback.WITHIN_BALANCE
+    cancel_grace_days: int = 7
+    welcome_points: int = 100
+    welcome_points_live_days: int = 30
+    hold_minutes: int = 15
+    card_picture_s: int = 180
+    offline_days_max: int = 3

@@ -1,0 +1,70 @@
+"""Every messenger through aiogram: Telegram and our own web chat are two `Bot`s with one API."""
+
+from collections.abc import Collection, Mapping
+
+import aiohttp
+from aiogram import Bot
+from aiogram.enums import ParseMode
+from aiogram.exceptions import (
+    RestartingTelegram,
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramForbiddenError,
+    TelegramNetworkError,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
+
+from messaging.channels.base import Failed, Outgoing, SendResult, Sent, Unknown
+
+# No connection, so no request: these may be tried again. Any other break is an unknown outcome.
+_NOT_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class MessengerChannel:
+    """Sends to `telegram` and `webchat` addresses, whichever bots it is given."""
+
+    keeps_body = False
+
+    def __init__(self, bots: Mapping[str, Bot]) -> None:
+        self._bots = bots
+
+    @property
+    def address_kinds(self) -> Collection[str]:
+        return self._bots.keys()
+
+    async def send(self, outgoing: Outgoing) -> SendResult:
+        try:
+            sent = await self._bots[outgoing.address_kind].send_message(
+                chat_id=int(outgoing.address),
+                text=outgoing.body.html,
+                parse_mode=ParseMode.HTML,
+                disable_web_page_preview=True,
+            )
+        except TelegramAPIError as error:
+            return verdict(error)
+        return Sent(str(sent.message_id))
+
+
+def verdict(error: TelegramAPIError) -> SendResult:
+    """What an error of the Bot API says about the message."""
+    text = error.message
+    match error:
+        case TelegramRetryAfter():
+            return Failed("rate_limited", False, retry_after_s=float(error.retry_after))
+        case TelegramForbiddenError():
+            return Failed("blocked", True, detail=text)
+        case TelegramUnauthorizedError():  # our token, not her address
+            return Failed("token_refused", False, detail=text)
+        case TelegramBadRequest():
+            gone = "chat not found" in text.lower()
+            return Failed("chat_not_found" if gone else "refused_by_provider", True, detail=text)
+        case RestartingTelegram() | TelegramServerError():
+            return Failed("provider_down", False, detail=text)
+        case TelegramNetworkError():
+            if isinstance(error.__cause__, _NOT_WRITTEN):
+                return Failed("no_connection", False, detail=text)
+            return Unknown("no_answer")
+        case _:
+            return Failed("refused_by_provider", True, detail=text)

@@ -1,0 +1,113 @@
+"""Which events are told to the customer, and as what message.
+
+An event and its messages change hands in one transaction: the event is claimed, the messages are
+written under keys made of its id, the event is marked as handled. A crash repeats all or nothing.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from loyalty.database import query, transaction
+from loyalty.instants import from_micros, to_micros
+from messaging.metrics import EVENTS
+from messaging.outbox import Draft, enqueue
+from messaging.records import as_list, listed
+
+RECEIPT_TOLD_WITHIN = timedelta(days=3)
+"""A receipt older than this is history: it is in the statement, nobody wants it announced."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as its writer recorded it."""
+
+    id: int
+    kind: str
+    customer_id: int
+    at: datetime
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Turns events into drafts. `currency` is the programme's."""
+
+    currency: str
+
+    def drafts(self, event: EventRow) -> list[Draft]:
+        """The messages that `event` calls for; most kinds call for none."""
+        writer = self._writers().get(event.kind)
+        return [] if writer is None else [writer(event)]
+
+    def _writers(self) -> Mapping[str, Callable[[EventRow], Draft]]:
+        return {"receipt.committed": self._receipt, "receipt.cancelled": self._receipt}
+
+    def _receipt(self, event: EventRow) -> Draft:
+        told = event.payload
+        expiry = told.get("next_expiry") or {}
+        return Draft(
+            dedupe_key=f"event:{event.id}:receipt",
+            topic="service",
+            template=event.kind.replace(".", "_"),
+            customer_id=event.customer_id,
+            context={
+                "number": told["number"],
+                "shop": told.get("shop", ""),
+                "currency": self.currency,
+                "total_minor": told["total_minor"],
+                "paid_minor": told["paid_minor"],
+                "spent": told["spent"],
+                "earned": told["earned"],
+                "returned": told["returned"],
+                "taken_back": told["taken_back"],
+                "balance": told["balance"],
+                "expiring_points": expiry.get("points"),
+                "expiring_at": expiry.get("at"),
+            },
+            priority=3,
+            expires_at=event.at + RECEIPT_TOLD_WITHIN,
+        )
+
+
+_CLAIM = """
+    SELECT id, kind, customer_id, at, payload FROM event WHERE handled_at IS NULL
+    ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+_HANDLED = listed("UPDATE event SET handled_at = $2 WHERE id IN {list}")
+
+
+async def handle_events(notices: Notices, *, at: datetime, limit: int = 200) -> int:
+    """Turn up to `limit` events into messages; returns how many events were handled."""
+    async with transaction():
+        rows = await query(_CLAIM, _CLAIM.replace("FOR UPDATE SKIP LOCKED", ""), limit)
+        if not rows:
+            return 0
+        drafts = [draft for row in rows for draft in _drafts(notices, row)]
+        await enqueue(drafts, at=at)
+        await query(*_HANDLED, as_list(row["id"] for row in rows), to_micros(at))
+    return len(rows)
+
+
+def _drafts(notices: Notices, row: Any) -> list[Draft]:
+    try:
+        event = EventRow(
+            row["id"],
+            row["kind"],
+            row["customer_id"],
+            from_micros(row["at"]),
+            json.loads(row["payload"]),
+        )
+        drafts = notices.drafts(event)
+    except Exception:  # one event that nobody can read must not stop those behind it
+        log.exception("event_unreadable", event_id=row["id"], kind=row["kind"])
+        EVENTS.labels(row["kind"], "unreadable").inc()
+        return []
+    EVENTS.labels(row["kind"], "told" if drafts else "silent").inc()
+    return drafts

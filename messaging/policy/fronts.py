@@ -1,0 +1,36 @@
+"""Which of the customer's open conversations a message goes to. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+PRESENT_S = 15 * 60
+"""Seconds for which a browser that was seen counts as being looked at."""
+
+_RINGS = {"telegram": 0, "webchat": 1}
+"""A messenger makes a sound in her pocket; a web page waits to be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A conversation that is open: `telegram` with a user id, `webchat` with a thread id."""
+
+    kind: str
+    value: str
+    seen_at: int = 0  # microseconds; 0: unknown
+
+
+def in_order(
+    fronts: Sequence[Front], *, at: int, refused: Iterable[tuple[str, str]] = ()
+) -> list[Front]:
+    """The fronts to try, best first, without those that have `refused` this message for good.
+
+    First the web chat that she is looking at, then the messenger that rings, then the web chat
+    whose transcript she will find when she comes back; of equals the one seen last.
+    """
+    closed = set(refused)
+
+    def rank(front: Front) -> tuple[int, int, int]:
+        present = front.kind == "webchat" and at - front.seen_at <= PRESENT_S * 1_000_000
+        return (0 if present else 1, _RINGS.get(front.kind, 9), -front.seen_at)
+
+    return sorted((f for f in fronts if (f.kind, f.value) not in closed), key=rank)

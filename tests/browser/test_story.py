@@ -1,0 +1,266 @@
+"""The whole story on the real demo: a customer joins in the chat, shows her card, pays with points.
+
+Two browsers, as in life: hers is a phone, the cashier's has a camera which sees her screen. The
+server is `kapsula demo` in a process of its own.
+"""
+
+import asyncio
+import io
+import re
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.async_api import Browser, FrameLocator, Page, expect
+
+from app.database import database
+from app.demo.seed import seed
+from loyalty.clock import VirtualClock
+from loyalty.rules.programme import ProgrammeRules
+from tests.availability import chromium_absence, require
+from tests.browser.chromium import chromium, film
+
+ROOT = Path(__file__).parents[2]
+PHONE = "+7 900 123-45-67"
+
+
+@pytest.fixture(autouse=True)
+def _chromium() -> None:
+    require(chromium_absence())
+
+
+@pytest.fixture(scope="module")
+def pharmacy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small chain, made once."""
+    path = tmp_path_factory.mktemp("story") / "kapsula.sqlite3"
+
+    async def make() -> None:
+        async with database(f"sqlite://{path}"):
+            await seed(VirtualClock(datetime.now(UTC)), ProgrammeRules(), _silent, customers=40)
+
+    asyncio.run(make())
+    return path
+
+
+def _silent(*_: object) -> None:
+    """No progress bar."""
+
+
+@dataclass
+class Demo:
+    """The demo's process, which can be stopped and started at the same address."""
+
+    folder: Path
+    port: int
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app.cli", "demo", "--dir", str(self.folder),
+            "--port", str(self.port), cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        async with asyncio.timeout(60):
+            while b"Ctrl-C" not in await self.process.stdout.readline():
+                assert self.process.returncode is None
+
+    async def stop(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+            await asyncio.wait_for(self.process.communicate(), 30)
+            assert self.process.returncode == 0
+
+
+@pytest.fixture
+async def demo(pharmacy: Path, tmp_path: Path) -> AsyncIterator[Demo]:
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    shutil.copy(pharmacy, folder / "kapsula.sqlite3")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = Demo(folder, port)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+class Customer:
+    """She, in the shop's chat on her phone."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    @property
+    def chat(self) -> FrameLocator:
+        return self.page.frame_locator("iframe")
+
+    async def open_chat(self) -> None:
+        await self.page.goto(f"{self.url}/shop")
+        await self.page.locator(".launcher").click()
+
+    async def taps(self, label: str) -> None:
+        await self.chat.get_by_role("button", name=label).last.click()
+
+    async def writes(self, text: str) -> None:
+        await self.chat.locator("#text").fill(text)
+        await self.chat.locator("#text").press("Enter")
+
+    async def sees(self, *texts: str) -> None:
+        """The newest message of the shop has all of this."""
+        newest = self.chat.locator(".message.shop").last
+        for text in texts:
+            await expect(newest).to_contain_text(text, timeout=10_000)
+
+    async def code_from_her_telephone(self) -> str:
+        """What the SMS says, on the demo's page of telephones."""
+        telephone = await self.page.context.new_page()
+        await telephone.goto(f"{self.url}/demo/phone")
+        text = await telephone.locator("main").inner_text()
+        await telephone.close()
+        return next(word for word in text.replace(".", " ").split() if _is_code(word))
+
+    async def joins(self) -> None:
+        await self.open_chat()
+        await self.taps("Русский")
+        await self.taps("Даю согласие")
+        await self.taps("Да, присылайте")
+        await self.sees("Последний шаг")
+        await self.writes(PHONE)
+        await self.sees("код")
+        await self.writes(await self.code_from_her_telephone())
+        await self.sees("Вы с нами!", "100 бонусов")
+
+    async def shows_her_card(self) -> Image.Image:
+        """A picture of her screen once the chat has scrolled to the card."""
+        await self.taps("Моя карта")
+        photo = self.chat.locator(".message.shop").last.locator("img")
+        await expect(photo).to_be_visible(timeout=10_000)
+        for _ in range(20):
+            await photo.scroll_into_view_if_needed()
+            screen = Image.open(io.BytesIO(await self.page.screenshot()))
+            if zxingcpp.read_barcodes(screen):
+                break
+            await self.page.wait_for_timeout(250)
+        return screen
+
+
+def _is_code(word: str) -> bool:
+    return len(word) == 6 and word.isdigit()
+
+
+async def her(browser: Browser, demo: Demo) -> Customer:
+    context = await browser.new_context(
+        locale="ru-RU", viewport={"width": 390, "height": 844}, device_scale_factor=2
+    )
+    return Customer(await context.new_page(), demo.url)
+
+
+async def at_the_till(browser: Browser, demo: Demo) -> Page:
+    context = await browser.new_context(locale="ru-RU", viewport={"width": 1024, "height": 768})
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    await page.goto(f"{demo.url}/till")
+    await page.fill("#login", "cashier")
+    await page.fill("#password", "kapsula-demo")
+    await page.click("button[type=submit]")
+    await page.locator("#tills button").first.click()
+    await expect(page.locator("#till-name")).to_have_text(re.compile("Касса"))
+    await expect(page.locator("#menu")).not_to_be_visible()
+    return page
+
+
+async def enter_sale(page: Page, number: str, total: str) -> None:
+    await page.fill("#number", number)
+    await page.fill("#sum", total)
+    await expect(page.locator("#confirm")).to_be_enabled()
+
+
+async def test_from_the_chat_to_the_till_and_back(demo: Demo, tmp_path: Path) -> None:
+    async with chromium() as phone:
+        customer = await her(phone, demo)
+        await customer.joins()
+        screen = await customer.shows_her_card()
+
+        # An independent decoder reads the code off her screen, at a phone's size.
+        [code] = zxingcpp.read_barcodes(screen)
+        assert len(code.text) == 33
+        assert code.text.isdigit()
+
+        async with chromium(camera=film(screen, tmp_path / "screen.y4m")) as counter:
+            till = await at_the_till(counter, demo)
+            await till.click("#camera-open")
+            await expect(till.locator("#customer-balance")).to_have_text("100")
+            await enter_sale(till, "R-1", "1000")
+            await till.click("[name=mode][value=spend]")
+            await expect(till.locator("#to-pay")).to_contain_text("900")
+            await till.click("#confirm")
+            await expect(till.locator("#done-title")).to_contain_text("Списано 100")
+            await customer.sees("Чек № R-1", "Списано: 100 бонусов", "Начислено: 45 бонусов")
+
+            await till.click("#next")
+            cancel = till.locator("#recent-rows [data-number=R-1] button")
+            await cancel.click()
+            await cancel.click()
+            await customer.sees("R-1", "отмен", "Баланс: 100 бонусов")
+
+            # The same code a second time: it belongs to a receipt already.
+            await till.fill("#card", code.text)
+            await till.click("#card-find")
+            await expect(till.locator("#card-error")).to_contain_text("использован")
+
+        await customer.page.reload()
+        await customer.page.locator(".launcher").click()
+        await customer.sees("R-1", "отмен")
+
+
+async def test_with_the_network_cut_at_the_till(demo: Demo, tmp_path: Path) -> None:
+    async with chromium() as phone:
+        customer = await her(phone, demo)
+        await customer.joins()
+        screen = await customer.shows_her_card()
+        [code] = zxingcpp.read_barcodes(screen)
+
+        async with chromium() as counter:
+            till = await at_the_till(counter, demo)
+            await till.context.set_offline(True)
+            await till.fill("#card", code.text)
+            await till.click("#card-find")
+            await expect(till.locator("[name=mode][value=spend]")).to_be_disabled()
+            await enter_sale(till, "R-7", "1000")
+            await till.click("#confirm")
+            await expect(till.locator("#done-title")).to_have_text("Сохранено на устройстве")
+            await till.click("#next")
+            await customer.sees("карт")  # nothing has come to her yet
+
+            await till.context.set_offline(False)
+            await expect(till.locator("#waiting-rows li[data-state=done]")).to_have_count(1)
+            await customer.sees("Чек № R-7", "Начислено: 50 бонусов", "Баланс: 150 бонусов")
+
+
+async def test_the_server_is_restarted_in_the_middle_of_the_conversation(demo: Demo) -> None:
+    async with chromium() as phone:
+        customer = await her(phone, demo)
+        await customer.open_chat()
+        await customer.taps("Русский")
+        await customer.taps("Даю согласие")
+        await customer.sees("акции")
+        await demo.stop()
+        await expect(customer.chat.locator("#banner")).to_be_visible(timeout=10_000)
+        await demo.start()
+        await expect(customer.chat.locator("#banner")).not_to_be_visible(timeout=20_000)
+        await customer.taps("Да, присылайте")
+        await customer.sees("Последний шаг")

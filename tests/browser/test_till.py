@@ -1,0 +1,391 @@
+"""The till page in a real browser: scanner, camera, typed digits, a shop whose network fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import qrcode
+from aiohttp import web
+from playwright.async_api import Browser, Page, expect
+
+from admin.web import add_admin
+from app.database import database
+from loyalty.clock import SystemClock
+from loyalty.models import Receipt
+from loyalty.programme import Programme, build_programme
+from loyalty.rules.programme import ProgrammeRules
+from tests.admin.people import PASSWORD, SECRET, open_chain
+from tests.availability import chromium_absence, require
+from tests.browser.chromium import chromium, film
+from tests.loyalty.people import ANNA, joined
+
+
+@pytest.fixture(autouse=True)
+def _chromium() -> None:
+    require(chromium_absence())
+
+
+@dataclass
+class Pharmacy:
+    """A server that can be taken off the network and put back at the same address."""
+
+    programme: Programme
+    app: web.AppRunner
+    port: int = 0
+    site: web.TCPSite | None = None
+    customer_id: int = 0
+    card_number: str = ""
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def connect(self) -> None:
+        self.site = web.TCPSite(self.app, "127.0.0.1", self.port)
+        await self.site.start()
+        self.port = self.app.addresses[0][1]
+
+    async def cut(self) -> None:
+        """Nothing listens any more, and open connections are dropped."""
+        assert self.site is not None
+        await self.site.stop()
+        server = self.app.server
+        assert server is not None
+        for connection in list(server.connections):
+            connection.force_close()
+
+    async def code(self) -> str:
+        picture = await self.programme.cards.picture(self.customer_id)
+        return picture.payload  # type: ignore[union-attr]
+
+    async def short_code(self) -> str:
+        picture = await self.programme.cards.picture(self.customer_id)
+        return picture.short_code  # type: ignore[union-attr]
+
+
+@pytest.fixture
+async def pharmacy(tmp_path: Path) -> AsyncIterator[Pharmacy]:
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(database(f"sqlite://{tmp_path / 'till.sqlite3'}"))
+        programme = build_programme(clock=clock, secret=SECRET, rules=ProgrammeRules())
+        stack.push_async_callback(programme.stop)
+        await open_chain(clock)
+        customer = await joined(programme)
+        app = web.Application()
+        add_admin(app, programme, clock=clock, secret=SECRET)
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        pharmacy = Pharmacy(programme, runner)
+        pharmacy.customer_id, pharmacy.card_number = customer.id, customer.card_number
+        await pharmacy.connect()
+        yield pharmacy
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+async def at_the_till(browser: Browser, pharmacy: Pharmacy) -> Page:
+    """Boris, signed in, at the only till of his shop."""
+    context = await browser.new_context(locale="ru-RU", viewport={"width": 390, "height": 844})
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: pharmacy.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: (
+            pharmacy.complaints.append(said.text)
+            if said.type == "error" and "Failed to load resource" not in said.text
+            else None
+        ),
+    )
+    await page.goto(f"{pharmacy.url}/till")
+    await page.fill("#login", "boris")
+    await page.fill("#password", PASSWORD)
+    await page.click("button[type=submit]")
+    await expect(page.locator("#till-name")).to_have_text("Касса 1")
+    await expect(page.locator("#scan")).to_be_visible()
+    return page
+
+
+async def scan(page: Page, digits: str) -> None:
+    """What a USB scanner does: presses the keys, fast, and Enter.
+
+    All at once, not one after the other's answer: a busy test machine is slower than a scanner.
+    """
+    browser = await page.context.new_cdp_session(page)
+    keys = [(digit, f"Digit{digit}", digit, ord(digit)) for digit in digits]
+    presses = [
+        {"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number}
+        | ({"text": text} if kind == "keyDown" else {})
+        for key, code, text, number in [*keys, ("Enter", "Enter", "\r", 13)]
+        for kind in ("keyDown", "keyUp")
+    ]
+    await asyncio.gather(*(browser.send("Input.dispatchKeyEvent", press) for press in presses))
+    await browser.detach()
+
+
+async def scan_in_russian(page: Page, digits: str) -> None:
+    """A scanner on a layout that prints other signs on the digit keys: only the keys are right."""
+    await page.evaluate(
+        """(digits) => {
+          const press = (key, code) => document.activeElement.dispatchEvent(new KeyboardEvent(
+            "keydown", { key, code, bubbles: true, cancelable: true }));
+          for (const digit of digits) press("ёъхэжюбь№!"[Number(digit)], `Digit${digit}`);
+          press("Enter", "Enter");
+        }""",
+        digits,
+    )
+
+
+async def sell(page: Page, number: str, total: str) -> None:
+    await page.fill("#number", number)
+    await page.fill("#sum", total)
+    await expect(page.locator("#confirm")).to_be_enabled()
+    await page.click("#confirm")
+    await expect(page.locator("#done")).to_be_visible()
+
+
+async def test_a_scanned_code_spends_and_a_cancel_gives_back(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, await pharmacy.code())
+    await expect(page.locator("#customer-name")).to_have_text("Анна")
+    await expect(page.locator("#customer-balance")).to_have_text("100")
+    await page.fill("#number", "R1")
+    await page.fill("#sum", "1000")
+    await page.click("[name=mode][value=spend]")
+    await expect(page.locator("#to-pay")).to_contain_text("900")
+    await expect(page.locator("#confirm")).to_contain_text("Списать 100 бонусов")
+    await page.click("#confirm")
+    await expect(page.locator("#done-title")).to_have_text("Списано 100 бонусов")
+    await expect(page.locator("#done-sums")).to_contain_text("45 бонусов")
+    await page.click("#next")
+    cancel = page.locator("#recent-rows button")
+    await cancel.click()
+    await expect(cancel).to_have_text("Точно?")
+    await cancel.click()
+    await expect(page.locator("#recent-rows li")).to_have_attribute("data-state", "cancelled")
+    balance = await pharmacy.programme.ledger.balance(pharmacy.customer_id)
+    assert balance.available == 100  # type: ignore[union-attr]
+    assert not pharmacy.complaints
+
+
+@pytest.mark.parametrize("focus", ["#card", "#camera-open", "#menu-open", "body"])
+async def test_the_scanner_is_heard_wherever_the_focus_is(
+    browser: Browser, pharmacy: Pharmacy, focus: str
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await page.locator(focus).focus()
+    await scan(page, await pharmacy.code())
+    await expect(page.locator("#customer-name")).to_have_text("Анна")
+    assert await page.input_value("#card") == ""
+    await expect(page.locator("#camera")).not_to_be_visible()
+
+
+async def test_a_scan_in_the_middle_of_a_sale_leaves_the_fields_alone(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, pharmacy.card_number)
+    await expect(page.locator("#customer-remark")).to_contain_text("только начисляются")
+    await page.fill("#number", "R1")
+    await page.fill("#sum", "1000")
+    await page.locator("#sum").focus()
+    await scan(page, await pharmacy.code())  # asked to show the code from the chat
+    await expect(page.locator("#customer-remark")).not_to_be_visible()
+    assert await page.input_value("#sum") == "1000"
+    await expect(page.locator("#spend-note")).to_contain_text("100")
+    await scan(page, "4600000000017")  # goods, not a card
+    await expect(page.locator("#goods-lines")).to_contain_text("Нурофен")
+    assert await page.input_value("#sum") == "289"
+
+
+async def test_the_scanner_is_heard_with_the_russian_layout(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan_in_russian(page, await pharmacy.code())
+    await expect(page.locator("#customer-name")).to_have_text("Анна")
+
+
+async def test_typed_digits(browser: Browser, pharmacy: Pharmacy) -> None:
+    page = await at_the_till(browser, pharmacy)
+    for text, seen in (
+        ("8 (999) 000-00-00", "Нет покупателя"),
+        ("000000", "Нет покупателя"),
+        (ANNA, ""),
+        (await pharmacy.short_code(), ""),
+        (pharmacy.card_number, ""),
+    ):
+        await page.fill("#card", text)
+        await page.click("#card-find")
+        if seen:
+            await expect(page.locator("#card-error")).to_contain_text(seen)
+            continue
+        await expect(page.locator("#sale")).to_be_visible()
+        await expect(page.locator("#customer-name")).to_have_text("Анна")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#scan")).to_be_visible()
+
+
+async def test_what_is_wrong_is_said_beside_the_field(browser: Browser, pharmacy: Pharmacy) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, pharmacy.card_number)
+    await sell(page, "R1", "1000")
+    await page.click("#next")
+    await scan(page, pharmacy.card_number)
+    await page.fill("#number", "R1")
+    await page.fill("#sum", "12x")
+    await expect(page.locator("#sum-error")).to_contain_text("1250,50")
+    await expect(page.locator("#sum")).to_have_attribute("aria-invalid", "true")
+    await page.fill("#sum", "500")
+    await expect(page.locator("#number-error")).to_contain_text("уже был чек")
+    await expect(page.locator("#confirm")).to_be_disabled()
+    await page.fill("#number", "R2")
+    await expect(page.locator("#confirm")).to_be_enabled()
+
+
+async def test_a_sale_by_keyboard_alone(browser: Browser, pharmacy: Pharmacy) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await page.keyboard.type(ANNA, delay=120)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#number")).to_be_focused()
+    await page.keyboard.type("R1", delay=20)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("200", delay=20)
+    await expect(page.locator("#confirm")).to_be_enabled()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#done-title")).to_have_text("+10 бонусов")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#card")).to_be_focused()
+
+
+# ---- the camera ----
+
+
+async def test_the_camera_reads_the_code(pharmacy: Pharmacy, tmp_path: Path) -> None:
+    code = qrcode.make(await pharmacy.code(), box_size=7, border=4).get_image()
+    async with chromium(camera=film(code, tmp_path / "code.y4m")) as browser:
+        page = await at_the_till(browser, pharmacy)
+        await page.click("#camera-open")
+        await expect(page.locator("#customer-name")).to_have_text("Анна")
+        await expect(page.locator("#camera")).not_to_be_visible()
+    assert not pharmacy.complaints
+
+
+# ---- the network ----
+
+
+async def test_what_was_done_offline_survives_a_reload_and_is_sent_once(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    await scan(page, pharmacy.card_number)
+    await sell(page, "R0", "100")
+    await page.click("#next")
+
+    await pharmacy.cut()
+    await scan(page, await pharmacy.code())
+    await expect(page.locator("#net")).to_have_text("Нет сети")
+    await expect(page.locator("#customer-remark")).to_contain_text("Списать бонусы сейчас нельзя")
+    await expect(page.locator("[name=mode][value=spend]")).to_be_disabled()
+    await sell(page, "R1", "1000")
+    await expect(page.locator("#done-title")).to_have_text("Сохранено на устройстве")
+    await page.click("#next")
+
+    await page.reload()  # from what the browser keeps: nothing answers
+    await expect(page.locator("#till-name")).to_have_text("Касса 1")
+    await expect(page.locator("#waiting-rows li")).to_have_attribute("data-state", "waiting")
+    cancel = page.locator("#recent-rows [data-number=R0] button")
+    await cancel.click()
+    await cancel.click()
+    await expect(page.locator("#waiting-rows li")).to_have_count(2)
+    assert await Receipt.all().count() == 1
+
+    await pharmacy.connect()
+    await expect(page.locator("#waiting-rows li[data-state=done]")).to_have_count(2)
+    await expect(page.locator("#net")).to_have_text("В сети")
+    receipts = {receipt.number: receipt for receipt in await Receipt.all()}
+    assert sorted(receipts) == ["R0", "R1"]
+    assert (receipts["R0"].state, receipts["R1"].earned_points) == ("cancelled", 50)
+    assert receipts["R1"].at < receipts["R1"].recorded_at
+    await page.reload()
+    await expect(page.locator("#recent-rows li")).to_have_count(2)
+    assert await Receipt.all().count() == 2
+    assert not pharmacy.complaints
+
+
+async def test_an_answer_that_was_lost_is_not_a_second_receipt(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, pharmacy.card_number)
+    await page.fill("#number", "R1")
+    await page.fill("#sum", "1000")
+    await expect(page.locator("#confirm")).to_be_enabled()
+
+    async def lose_the_answer(route, request) -> None:  # type: ignore[no-untyped-def]
+        await route.fetch()
+        await route.abort()
+
+    await page.route("**/till/api/receipts", lose_the_answer)
+    await page.click("#confirm")
+    await expect(page.locator("#waiting-rows li")).to_have_count(1)
+    await page.unroute("**/till/api/receipts")
+    await expect(page.locator("#waiting-rows li")).to_have_attribute("data-state", "done")
+    receipt = await Receipt.get()
+    assert receipt.earned_points == 50
+
+
+async def test_a_customer_is_looked_up_once_the_network_is_back(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await page.context.set_offline(True)
+    await scan(page, await pharmacy.code())
+    await page.fill("#number", "R1")
+    await page.fill("#sum", "1000")
+    await expect(page.locator("#confirm")).to_contain_text("Сохранить на потом")
+    await page.context.set_offline(False)
+    await expect(page.locator("#customer-name")).to_have_text("Анна")
+    await expect(page.locator("#spend-note")).to_contain_text("100")
+    assert await page.input_value("#number") == "R1"
+
+
+async def test_a_short_code_needs_the_network(browser: Browser, pharmacy: Pharmacy) -> None:
+    page = await at_the_till(browser, pharmacy)
+    short_code = await pharmacy.short_code()
+    await page.context.set_offline(True)
+    await page.fill("#card", short_code)
+    await page.click("#card-find")
+    await expect(page.locator("#card-error")).to_contain_text("Без сети короткий код")
+    await page.context.set_offline(False)
+    await expect(page.locator("#net")).to_have_text("В сети")
+
+
+async def test_a_session_that_ended_keeps_the_queue(browser: Browser, pharmacy: Pharmacy) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await page.context.set_offline(True)
+    await scan(page, pharmacy.card_number)
+    await sell(page, "R1", "1000")
+    await page.context.clear_cookies(name="kapsula_staff")
+    await page.context.set_offline(False)
+    await expect(page.locator("#notice-action")).to_be_visible()
+    assert await Receipt.all().count() == 0
+    await page.click("#notice-action")
+    await page.fill("#login", "boris")
+    await page.fill("#password", PASSWORD)
+    await page.click("button[type=submit]")
+    await expect(page.locator("#waiting-rows li")).to_have_attribute("data-state", "done")
+    assert await Receipt.all().count() == 1

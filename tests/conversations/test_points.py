@@ -1,0 +1,110 @@
+"""Points: the balance, the operations, and why each of them happened."""
+
+from datetime import timedelta
+
+from loyalty.clock import VirtualClock
+from loyalty.instants import to_micros
+from loyalty.programme import Programme
+from tests.conversations.people import join
+from tests.conversations.stage import Chat, Stage, TelegramChat, WebChat
+from tests.loyalty.tills import TillHand, give, open_shop, qr
+
+
+async def test_a_new_customer_sees_her_gift(chat: Chat) -> None:
+    await join(chat)
+    await chat.click("💎 Мои бонусы")
+    chat.sees(
+        "💎 У вас 100 бонусов",
+        "🔥 Скоро сгорят: 100 бонусов, 31 января 2026",
+        "1. +100 · подарок за вступление · 1 января 2026",
+        buttons=["1"],
+    )
+
+
+async def test_why_did_i_get_this(chat: Chat) -> None:
+    await join(chat)
+    await chat.click("💎 Мои бонусы")
+    await chat.click("1")
+    chat.sees(
+        "+100 · Подарок за вступление",
+        "Наш подарок за вступление в программу.",
+        "действуют до 31 января 2026",
+        "Стало: 100 бонусов",
+        buttons=["« Назад"],
+    )
+    await chat.click("« Назад")
+    chat.sees("💎 У вас 100 бонусов")
+
+
+async def test_a_purchase_explains_each_line(chat: Chat, programme: Programme) -> None:
+    customer = await join(chat)
+    await open_shop()
+    till = TillHand(programme)
+    await till.sell(await qr(programme, customer.id), "R-7", "1240.00", "100.00 tobacco")
+    await chat.click("💎 Мои бонусы")
+    chat.sees("💎 У вас 162 бонуса", "1. +62 · покупка", buttons=["1", "2"])
+    await chat.click("1")
+    chat.sees(
+        "Чек № R-7",
+        "Крем для рук",
+        "+62 (5 % от",
+        "на этот товар бонусы не начисляются",
+    )
+
+
+async def test_points_spent_and_given_back(chat: Chat, programme: Programme) -> None:
+    customer = await join(chat)
+    await open_shop()
+    till = TillHand(programme)
+    card = await qr(programme, customer.id)
+    quote = await till.quote(card, "R-8", "300.00", spend=90)
+    await chat.click("💎 Мои бонусы")
+    chat.sees("💎 У вас 10 бонусов", "🛒 Отложены на кассе: 90 бонусов")
+    await till.commit(quote.quote_id, "R-8")
+    await chat.click("💎 Мои бонусы")
+    chat.sees("оплата бонусами", "−90")
+    await till.cancel("R-8")
+    await chat.click("💎 Мои бонусы")
+    chat.sees("💎 У вас 100 бонусов", "покупка отменена, бонусы вернулись")
+
+
+async def test_operations_page_by_page(
+    chat: Chat, programme: Programme, clock: VirtualClock
+) -> None:
+    customer = await join(chat)
+    for points in range(1, 12):
+        clock.advance(timedelta(hours=1))
+        await give(programme, customer.id, points)
+    await chat.send("/points")
+    chat.sees("1. +11", "5. +7", buttons=["1", "2", "3", "4", "5", "Раньше »"])
+    await chat.click("Раньше »")
+    chat.sees("1. +6", "5. +2", buttons=["1", "2", "3", "4", "5", "« Последние", "Раньше »"])
+    await chat.click("2")
+    chat.sees("+5")
+    await chat.click("« Назад")
+    chat.sees("1. +6")
+    await chat.click("Раньше »")
+    chat.sees("1. +1", "2. +100 · подарок за вступление", buttons=["1", "2", "« Последние"])
+    await chat.click("« Последние")
+    chat.sees("1. +11")
+
+
+async def test_pending_points_say_when_they_come(
+    chat: Chat, programme: Programme, clock: VirtualClock
+) -> None:
+    customer = await join(chat)
+    later = to_micros(clock.now() + timedelta(days=3))
+    await give(programme, customer.id, 21, available_at=later)
+    await chat.click("💎 Мои бонусы")
+    chat.sees("💎 У вас 100 бонусов", "⏳ Скоро станут доступны: 21 бонус, первые — 4 января 2026")
+
+
+async def test_nobody_sees_the_operations_of_another(stage: Stage) -> None:
+    web, telegram = await WebChat(stage).open(), TelegramChat(stage)
+    await join(web, "+79005550001")
+    await join(telegram, "+79005550002")
+    await telegram.click("💎 Мои бонусы")
+    number = max(telegram.chat.messages)
+    await telegram.click_data(number, "why:77:0")  # a forged place in her own history
+    telegram.sees("Такой операции на вашей карте нет")
+    await web.close()

@@ -1,0 +1,43 @@
+"""A worker in a process of its own, for tests that kill it: `python -m … URL HOW`.
+
+HOW is `stuck` (the channel takes the message and never answers) or `quick` (it writes the address
+of each message to stdout and accepts it).
+"""
+
+import asyncio
+import sys
+
+from app.database import database
+from loyalty.clock import SystemClock
+from messaging.channels.base import Outgoing, SendResult, Sent
+from messaging.dispatcher import Dispatcher, DispatcherRules
+from messaging.notices import Notices
+
+
+class PrintingChannel:
+    address_kinds = ("phone",)
+    keeps_body = False
+
+    def __init__(self, how: str) -> None:
+        self._how = how
+
+    async def send(self, outgoing: Outgoing) -> SendResult:
+        sys.stdout.write(f"{outgoing.address}\n")
+        sys.stdout.flush()
+        if self._how == "stuck":
+            await asyncio.sleep(3600)
+        await asyncio.sleep(0.001)
+        return Sent()
+
+
+async def main(url: str, how: str) -> None:
+    async with database(url, migrate=False):
+        rules = DispatcherRules(concurrency=4, lease_s=1.5, send_timeout_s=1.0, poll_s=0.05)
+        if how == "stuck":
+            rules = DispatcherRules(concurrency=4, lease_s=30, send_timeout_s=20, poll_s=0.05)
+        worker = Dispatcher(SystemClock(), [PrintingChannel(how)], Notices("RUB"), rules=rules)
+        await worker.run(asyncio.Event())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
