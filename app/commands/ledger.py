@@ -65,7 +65,7 @@ async def expire_points(as_json: AsJson = False) -> None:
     """Expire every lot whose time has passed. May be broken off and repeated."""
     clock = SystemClock()
     now = to_micros(clock.now())
-    due = await _count(f"ledger_lot WHERE expires_at <= {now} AND remaining > held")
+    due = await _count(f"ledger_lot WHERE expires_at <= {now} AND open AND remaining > held")
     with progress_bar(as_json) as bar:
         task = bar.add_task("Expiring lots", total=due)
         result = await Ledger(clock).expire_due(progress=lambda n: bar.update(task, advance=n))

@@ -23,18 +23,16 @@ class Proposal:
         verdicts: list[Verdict],
         accounts: Mapping[int, Account],
         rows: Rows,
-        now: int,
     ) -> None:
         self.verdicts = verdicts
         self.accounts = accounts
-        self._now = now
         self._rows = rows
         self._batch = freeze(rows, accounts)
 
     def balance(self, account_id: int) -> Balance:
         """The balance as it will be."""
         account = self.accounts[account_id]
-        adds_up = standing(account, self._now)
+        adds_up = standing(account, self._rows.recorded_at)
         expiry, available_at = adds_up.next_expiry, adds_up.next_available_at
         return Balance(
             posted=adds_up.posted,

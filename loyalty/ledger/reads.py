@@ -20,21 +20,21 @@ from loyalty.refusals import No, Refusal, refuse
 BALANCE = """
 SELECT a.balance, a.deficit,
   (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM ledger_lot
-    WHERE account_id = $1 AND remaining > 0 AND expires_at <= $2) AS expired,
+    WHERE account_id = $1 AND open AND expires_at <= $2) AS expired,
   (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM ledger_lot
-    WHERE account_id = $1 AND remaining > 0 AND available_at > $2) AS pending,
-  (SELECT available_at FROM ledger_lot WHERE account_id = $1 AND remaining > 0
-    AND available_at > $2 ORDER BY available_at LIMIT 1) AS next_available,
+    WHERE account_id = $1 AND open AND delayed AND available_at > $2) AS pending,
+  (SELECT available_at FROM ledger_lot WHERE account_id = $1 AND open
+    AND delayed AND available_at > $2 ORDER BY available_at LIMIT 1) AS next_available,
   (SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM ledger_hold
     WHERE account_id = $1 AND state = 'held' AND expires_at > $2) AS held,
   (SELECT CAST(COALESCE(SUM(s.points), 0) AS BIGINT) FROM ledger_hold AS h
     JOIN ledger_hold_share AS s ON s.hold_id = h.id JOIN ledger_lot AS l ON l.id = s.lot_id
     WHERE h.account_id = $1 AND h.state = 'held' AND h.expires_at > $2
     AND l.expires_at <= $2) AS held_expired,
-  (SELECT expires_at FROM ledger_lot WHERE account_id = $1 AND remaining > 0 AND expires_at > $2
+  (SELECT expires_at FROM ledger_lot WHERE account_id = $1 AND open AND expires_at > $2
     AND expires_at < 9223372036854775807 ORDER BY expires_at LIMIT 1) AS next_expiry,
-  (SELECT CAST(SUM(remaining) AS BIGINT) FROM ledger_lot WHERE account_id = $1 AND remaining > 0
-    AND expires_at = (SELECT expires_at FROM ledger_lot WHERE account_id = $1 AND remaining > 0
+  (SELECT CAST(SUM(remaining) AS BIGINT) FROM ledger_lot WHERE account_id = $1 AND open
+    AND expires_at = (SELECT expires_at FROM ledger_lot WHERE account_id = $1 AND open
       AND expires_at > $2 AND expires_at < 9223372036854775807
       ORDER BY expires_at LIMIT 1)) AS expiring
 FROM ledger_account AS a WHERE a.id = $1 AND a.kind = 'customer'
@@ -50,8 +50,8 @@ WHERE l.account_id = $1 AND t.at <= $2
 """
 
 POSTED_THEN = """
-SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM ledger_transaction
-WHERE account_id = $1 AND at <= $2
+SELECT CAST(COALESCE(SUM(p.points), 0) AS BIGINT) FROM ledger_posting AS p
+JOIN ledger_transaction AS t ON t.id = p.transaction_id WHERE p.account_id = $1 AND t.at <= $2
 """
 
 STATEMENT = """
@@ -80,7 +80,7 @@ LIABILITY = """
 SELECT CASE WHEN expires_at = 9223372036854775807 THEN expires_at
   ELSE expires_at - expires_at % 86400000000 END AS day,
   CAST(SUM(remaining) AS BIGINT), CAST(COUNT(DISTINCT account_id) AS BIGINT)
-FROM ledger_lot WHERE remaining > 0 AND expires_at > $1 GROUP BY 1 ORDER BY 1
+FROM ledger_lot WHERE open AND expires_at > $1 GROUP BY 1 ORDER BY 1
 """
 
 DEFICITS = """

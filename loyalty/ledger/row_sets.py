@@ -15,8 +15,8 @@ EXPECTED: Columns = (
 PROGRAMME: Columns = (("id", "bigint"), ("points", "bigint"), ("postings", "bigint"))
 TABLES: dict[str, Columns] = {
     "ledger_transaction": (
-        ("id", "bigint"), ("account_id", "bigint"), ("kind", "text"), ("points", "bigint"),
-        ("at", "bigint"), ("recorded_at", "bigint"), ("key", "text"), ("business_key", "text"),
+        ("id", "bigint"), ("account_id", "bigint"), ("seq", "bigint"), ("kind", "text"),
+        ("points", "bigint"), ("at", "bigint"), ("recorded_at", "bigint"), ("key", "text"), ("business_key", "text"),
         ("reverses_id", "bigint"), ("reason", "text"), ("reference", "text"),
         ("fingerprint", "bytea"), ("link", "bytea"),
     ),
@@ -31,8 +31,8 @@ TABLES: dict[str, Columns] = {
     "ledger_lot": (
         ("id", "bigint"), ("account_id", "bigint"), ("transaction_id", "bigint"),
         ("points", "bigint"), ("remaining", "bigint"), ("held", "bigint"),
-        ("available_at", "bigint"), ("expires_at", "bigint"), ("sliding_days", "integer"),
-        ("origin_id", "bigint"),
+        ("available_at", "bigint"), ("delayed", "boolean"), ("expires_at", "bigint"),
+        ("sliding_days", "integer"), ("origin_id", "bigint"),
     ),
     "ledger_hold": (
         ("id", "bigint"), ("account_id", "bigint"), ("key", "text"), ("fingerprint", "bytea"),
@@ -73,7 +73,8 @@ def row_sets(rows: Rows, accounts: Mapping[int, Account]) -> RowSets:
         "ledger_take": rows.takes,
         "ledger_lot": [
             (lot.id, lot.account_id, lot.transaction_id, lot.points, lot.remaining, lot.held,
-             lot.available_at, lot.expires_at, lot.sliding_days, lot.origin_id)
+             lot.available_at, lot.available_at > rows.recorded_at, lot.expires_at,
+             lot.sliding_days, lot.origin_id)
             for lot in rows.new_lots.values()
         ],
         "changed_lot": [

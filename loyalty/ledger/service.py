@@ -179,7 +179,7 @@ class Ledger(LedgerReads):
     async def _due_lots(self, batch: int) -> list[Command]:
         now = to_micros(self._clock.now())
         rows = await query(
-            "SELECT account_id, id FROM ledger_lot WHERE expires_at <= $1 AND remaining > held "
+            "SELECT account_id, id FROM ledger_lot WHERE expires_at <= $1 AND open AND remaining > held "
             "ORDER BY expires_at LIMIT $2",
             None,
             now,
@@ -295,7 +295,7 @@ class Ledger(LedgerReads):
                     raise
                 needs.add(need)
                 continue
-            return Proposal(verdicts, loaded.accounts, batch.rows, batch.now)
+            return Proposal(verdicts, loaded.accounts, batch.rows)
 
     async def _propose_ahead(
         self, chunk: Sequence[Command], known: Mapping[int, Account]
@@ -319,7 +319,7 @@ class Ledger(LedgerReads):
         batch = self._batch(Loaded(accounts=accounts))
         try:
             verdicts = [batch.judge(command) for command in commands]
-            proposal = Proposal(verdicts, accounts, batch.rows, batch.now)
+            proposal = Proposal(verdicts, accounts, batch.rows)
             if not all(verdicts) or not await proposal.write():
                 return None  # a refusal is worth a fresh look
         except (NeedsLotsError, asyncpg.UniqueViolationError):

@@ -68,12 +68,12 @@ PARTS = {
     Tag.SOME_LOT: Part(
         integers=f"{_LOT}, l.origin_id",
         source="""unnest({some}, {limits}) AS wanted(id, most) CROSS JOIN LATERAL (
-            SELECT * FROM ledger_lot WHERE account_id = wanted.id AND remaining > 0
+            SELECT * FROM ledger_lot WHERE account_id = wanted.id AND open
             ORDER BY expires_at, id LIMIT wanted.most) AS l""",
     ),
     Tag.LOT: Part(
         integers=f"{_LOT}, l.origin_id",
-        source="ledger_lot AS l WHERE l.account_id = ANY {all} AND l.remaining > 0",
+        source="ledger_lot AS l WHERE l.account_id = ANY {all} AND l.open",
     ),
     Tag.HOLD: Part(
         integers="id, account_id, points, captured, at, expires_at, closed_at",
@@ -92,7 +92,7 @@ PARTS = {
         blob="t.fingerprint",
         texts="t.key, ''",
         source="""ledger_transaction AS t JOIN ledger_posting AS p
-            ON p.transaction_id = t.id AND p.account_id = t.account_id WHERE t.key = ANY {keys}""",
+            ON p.account_id = t.account_id AND p.seq = t.seq WHERE t.key = ANY {keys}""",
     ),
     Tag.HOLD_KEY: Part(
         integers="id, points, expires_at",
@@ -112,9 +112,7 @@ PARTS = {
             CAST(COALESCE((SELECT SUM(k.points) FROM ledger_lot AS l
                 JOIN ledger_take AS k ON k.lot_id = l.id
                 JOIN ledger_transaction AS e ON e.id = k.transaction_id AND e.kind = 'expiry'
-                WHERE l.account_id = t.account_id AND l.transaction_id = t.id), 0) AS BIGINT),
-            (SELECT p.account_id FROM ledger_posting AS p
-                WHERE p.transaction_id = t.id AND p.account_id <> t.account_id)""",
+                WHERE l.account_id = t.account_id AND l.transaction_id = t.id), 0) AS BIGINT)""",
         texts="t.kind, ''",
         source="ledger_transaction AS t WHERE t.id = ANY {originals}",
     ),
@@ -143,7 +141,7 @@ PARTS = {
 SQLITE_PARTS = PARTS | {
     Tag.SOME_LOT: Part(
         integers=f"{_LOT}, l.origin_id",
-        source="ledger_lot AS l WHERE l.account_id = ANY {some} AND l.remaining > 0",
+        source="ledger_lot AS l WHERE l.account_id = ANY {some} AND l.open",
     )
 }
 _TEXT_ARRAYS = ("keys", "business")

@@ -29,12 +29,14 @@ from loyalty.ledger.row_sets import (
 from loyalty.rules.accounts import Account
 from loyalty.rules.posting import Rows
 
-WRITE_ONE = f"SELECT ledger_write_one({', '.join(f'${n}' for n in range(1, 34))})"
+WRITE_ONE = f"SELECT ledger_write_one({', '.join(f'${n}' for n in range(1, 35))})"
 
 
 UNMET = "KA001"
 """What `kapsula_demand` (migration 0007) raises."""
 _ACCOUNTS_UNCHANGED = "accounts unchanged"
+# A hold's key is in a table of its own, out of sight of the unique index over all postings' keys.
+_TAKEN = "taken AS MATERIALIZED (SELECT FROM ledger_hold WHERE key = ANY(${keys}::text[]))"
 
 
 class _StaleError(Exception):
@@ -120,10 +122,11 @@ def one_posting(rows: Rows, accounts: Mapping[int, Account]) -> list[Any]:
     return [
         account_id, was, account.balance, account.deficit, account.version, account.seq,
         account.slides, account.head, counter,
-        transaction[0], *transaction[2:],
+        transaction[0], *transaction[3:],
         *(
-            (lot.id, lot.points, lot.remaining, lot.available_at, lot.expires_at, lot.sliding_days)
-            if lot else (None,) * 6
+            (lot.id, lot.points, lot.remaining, lot.available_at,
+             lot.available_at > rows.recorded_at, lot.expires_at, lot.sliding_days)
+            if lot else (None,) * 7
         ),
         [take[1] for take in rows.takes], [take[3] for take in rows.takes],
         [lot.id for lot in changed], [lot.remaining for lot in changed],
@@ -154,10 +157,14 @@ def _statement(
         names = ", ".join(column for column, _ in columns)
         return f"unnest({marks}) AS u({names})"
 
-    steps = _locking_steps(source, with_programme="programme" in present)
+    posts = "ledger_transaction" in present
+    steps = _locking_steps(source, with_programme="programme" in present, with_keys=posts)
     for table, columns in TABLES.items():
         if table in present:
             names = ", ".join(column for column, _ in columns)
+            if table == "ledger_transaction":
+                keys = position + [name for name, _ in columns].index("key")
+                steps.insert(0, _TAKEN.format(keys=keys))
             steps.append(
                 f"new_{table} AS (INSERT INTO {table} ({names}) "
                 f"SELECT {names} FROM {source(table, columns)} WHERE (SELECT yes FROM fresh))"
@@ -191,7 +198,10 @@ def _statement(
     return "WITH " + ",\n".join([*steps, shifted]) + f"\nSELECT {met or 'TRUE'}", tuple(order)
 
 
-def _locking_steps(source: Callable[[str, Columns], str], *, with_programme: bool) -> list[str]:
+def _locking_steps(
+    source: Callable[[str, Columns], str], *, with_programme: bool, with_keys: bool
+) -> list[str]:
+    untaken = " AND NOT EXISTS (SELECT FROM taken)" if with_keys else ""
     columns = ", ".join(column for column, _ in EXPECTED)
     steps = [
         f"expected AS MATERIALIZED (SELECT {columns} FROM {source('expected', EXPECTED)})",
@@ -201,8 +211,8 @@ def _locking_steps(source: Callable[[str, Columns], str], *, with_programme: boo
         "FROM unnest($1::bigint[], $2::bigint[]) AS w(id, was) "
         "JOIN ledger_account AS a ON a.id = w.id ORDER BY a.id < 1000, a.id "
         "FOR NO KEY UPDATE OF a)",
-        "fresh AS MATERIALIZED (SELECT count(*) = cardinality($1::bigint[]) AS yes FROM locked "
-        "WHERE was IS NULL OR was = version)",
+        f"fresh AS MATERIALIZED (SELECT count(*) = cardinality($1::bigint[]){untaken} AS yes "
+        "FROM locked WHERE was IS NULL OR was = version)",
         "customers AS (UPDATE ledger_account AS a SET balance = e.balance, deficit = e.deficit, "
         "version = e.version, seq = e.seq, slides = e.slides, head = e.head FROM expected AS e "
         "WHERE a.id = e.id AND (SELECT yes FROM fresh))",

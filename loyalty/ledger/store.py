@@ -18,7 +18,7 @@ from loyalty.ledger import sql_postgres, sql_sqlite
 from loyalty.ledger.companion import Companion
 from loyalty.ledger.row_sets import RowSets, row_sets
 from loyalty.ledger.sql_load import Tag, statement
-from loyalty.rules.accounts import PROGRAMME_KINDS, Account, HoldRecord, Lot, Original
+from loyalty.rules.accounts import COUNTER_OF_KIND, Account, HoldRecord, Lot, Original
 from loyalty.rules.commands import (
     Accrue,
     Capture,
@@ -40,7 +40,6 @@ LOTS_WITH_ACCRUALS_UP_TO = 64
 """Commands in a batch up to which accounts that only receive are loaded with their lots."""
 COPY_FROM = 200
 """Transactions in a batch from which COPY is the faster way in."""
-KIND_OF_PROGRAMME = {number: kind for kind, number in PROGRAMME_KINDS.items()}
 
 
 @dataclass(slots=True)
@@ -210,7 +209,7 @@ def _business_key(loaded: Loaded, row: Any) -> None:
 
 def _original(loaded: Loaded, row: Any) -> None:
     loaded.originals[row[1]] = Original(
-        row[1], row[2], row[12], row[3], row[4], row[5], KIND_OF_PROGRAMME[row[6] // 100]
+        row[1], row[2], row[12], row[3], row[4], row[5], COUNTER_OF_KIND[row[12]]
     )
 
 

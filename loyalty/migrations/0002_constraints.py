@@ -5,6 +5,12 @@ from tortoise import migrations
 from loyalty.schema import RunSQLPerDialect, append_only, check, sql
 
 STRIPES = 16
+_OPEN_LOTS = """
+ALTER TABLE ledger_lot ADD COLUMN open BOOLEAN GENERATED ALWAYS AS (remaining > 0) {};
+CREATE INDEX ledger_lot_open ON ledger_lot (account_id, expires_at, id) WHERE open;
+CREATE INDEX ledger_lot_due ON ledger_lot (expires_at) WHERE open;
+CREATE INDEX ledger_lot_pending ON ledger_lot (account_id, available_at) WHERE open AND delayed;
+"""
 PROGRAMME_KINDS = ((1, "issued"), (2, "redeemed"), (3, "expired"), (4, "adjusted"))
 
 
@@ -26,7 +32,6 @@ class Migration(migrations.Migration):
         CREATE TABLE ledger_posting (
             account_id BIGINT NOT NULL, seq BIGINT NOT NULL, transaction_id BIGINT NOT NULL,
             points BIGINT NOT NULL, balance_after BIGINT NOT NULL, PRIMARY KEY (account_id, seq));
-        CREATE INDEX ledger_posting_transaction ON ledger_posting (transaction_id);
         CREATE TABLE ledger_take (
             transaction_id BIGINT NOT NULL, lot_id BIGINT NOT NULL, account_id BIGINT NOT NULL,
             points BIGINT NOT NULL, PRIMARY KEY (transaction_id, lot_id));
@@ -34,12 +39,10 @@ class Migration(migrations.Migration):
         CREATE TABLE ledger_hold_share (
             hold_id BIGINT NOT NULL, lot_id BIGINT NOT NULL, account_id BIGINT NOT NULL,
             points BIGINT NOT NULL, PRIMARY KEY (hold_id, lot_id));
-        CREATE INDEX ledger_transaction_account ON ledger_transaction (account_id, id);
+        CREATE UNIQUE INDEX ledger_transaction_business_key ON ledger_transaction (business_key)
+            WHERE business_key IS NOT NULL;
         CREATE INDEX ledger_transaction_reverses ON ledger_transaction (reverses_id)
             WHERE reverses_id IS NOT NULL;
-        CREATE INDEX ledger_lot_open ON ledger_lot (account_id, expires_at, id) WHERE remaining > 0;
-        CREATE INDEX ledger_lot_due ON ledger_lot (expires_at) WHERE remaining > held;
-        CREATE INDEX ledger_lot_pending ON ledger_lot (account_id, available_at) WHERE remaining > 0;
         CREATE INDEX ledger_hold_open ON ledger_hold (account_id) WHERE state = 'held';
         CREATE INDEX ledger_hold_due ON ledger_hold (expires_at) WHERE state = 'held';
         CREATE UNIQUE INDEX identity_open ON identity (kind, value) WHERE ended_at IS NULL;
@@ -72,4 +75,6 @@ class Migration(migrations.Migration):
         append_only("ledger_posting"),
         append_only("ledger_take"),
         append_only("consent_fact"),
+        # A generated column of SQLite's can be added later only if it is not stored.
+        RunSQLPerDialect(postgres=_OPEN_LOTS.format("STORED"), sqlite=_OPEN_LOTS.format("VIRTUAL")),
     ]

@@ -16,7 +16,7 @@ CREATE FUNCTION ledger_write_one(
   business_key_ TEXT, reverses_id_ BIGINT, reason_ TEXT, reference_ TEXT, fingerprint_ BYTEA,
   link_ BYTEA,
   lot_id_ BIGINT, lot_points_ BIGINT, lot_remaining_ BIGINT, lot_available_at_ BIGINT,
-  lot_expires_at_ BIGINT, lot_sliding_days_ INTEGER,
+  lot_delayed_ BOOLEAN, lot_expires_at_ BIGINT, lot_sliding_days_ INTEGER,
   take_lots_ BIGINT[], take_points_ BIGINT[],
   changed_lots_ BIGINT[], changed_remaining_ BIGINT[], changed_held_ BIGINT[],
   changed_expires_at_ BIGINT[]
@@ -28,15 +28,16 @@ BEGIN
     slides = slides_, head = head_
   WHERE id = account_ AND version = was_;
   IF NOT FOUND THEN RETURN FALSE; END IF;
-  INSERT INTO ledger_transaction (id, account_id, kind, points, at, recorded_at, key, business_key,
-    reverses_id, reason, reference, fingerprint, link)
-  VALUES (id_, account_, kind_, points_, at_, recorded_at_, key_, business_key_, reverses_id_,
-    reason_, reference_, fingerprint_, link_);
+  IF EXISTS (SELECT FROM ledger_hold WHERE key = key_) THEN RAISE unique_violation; END IF;
+  INSERT INTO ledger_transaction (id, account_id, seq, kind, points, at, recorded_at, key,
+    business_key, reverses_id, reason, reference, fingerprint, link)
+  VALUES (id_, account_, seq_, kind_, points_, at_, recorded_at_, key_, business_key_,
+    reverses_id_, reason_, reference_, fingerprint_, link_);
   IF lot_id_ IS NOT NULL THEN
     INSERT INTO ledger_lot (id, account_id, transaction_id, points, remaining, held, available_at,
-      expires_at, sliding_days)
+      delayed, expires_at, sliding_days)
     VALUES (lot_id_, account_, id_, lot_points_, lot_remaining_, 0, lot_available_at_,
-      lot_expires_at_, lot_sliding_days_);
+      lot_delayed_, lot_expires_at_, lot_sliding_days_);
   END IF;
   FOR i IN 1 .. COALESCE(array_length(take_lots_, 1), 0) LOOP
     INSERT INTO ledger_take (transaction_id, lot_id, account_id, points)

@@ -36,13 +36,14 @@ class LedgerTransaction(Model):
 
     id = fields.BigIntField(primary_key=True, generated=False)
     account_id = fields.BigIntField()
+    seq = fields.BigIntField()  # of its posting to that account
     kind = fields.CharField(max_length=12)  # accrual | redemption | adjustment | reversal | expiry
     points = fields.BigIntField()
     at = fields.BigIntField()
     recorded_at = fields.BigIntField()
     key = fields.CharField(max_length=200, unique=True)
     fingerprint = fields.BinaryField()
-    business_key = fields.CharField(max_length=200, null=True, unique=True)
+    business_key = fields.CharField(max_length=200, null=True)  # unique where there is one
     reverses_id = fields.BigIntField(null=True)
     reason = fields.CharField(max_length=64)
     reference = fields.CharField(max_length=200, default="")
@@ -53,7 +54,11 @@ class LedgerTransaction(Model):
 
 
 class LedgerLot(Model):
-    """Points of one accrual with one expiry (NEVER sorts last). `remaining` includes the held."""
+    """Points of one accrual with one expiry (NEVER sorts last). `remaining` includes the held.
+
+    The database adds a column `open`, `remaining > 0`: the indexes ask for that, so that a lot is
+    entered into them anew only when it is emptied or filled, not at every spending.
+    """
 
     id = fields.BigIntField(primary_key=True, generated=False)
     account_id = fields.BigIntField()
@@ -62,6 +67,7 @@ class LedgerLot(Model):
     remaining = fields.BigIntField()
     held = fields.BigIntField(default=0)
     available_at = fields.BigIntField()
+    delayed = fields.BooleanField()  # was not available yet when it was recorded
     expires_at = fields.BigIntField()
     sliding_days = fields.IntField(default=0)
     origin_id = fields.BigIntField(null=True)  # the expired lot whose points came back with grace

@@ -12,6 +12,13 @@ STRIPES = 16
 """The programme's accounts are striped so that tills do not queue for one row."""
 
 PROGRAMME_KINDS = {"issued": 1, "redeemed": 2, "expired": 3, "adjusted": 4}
+COUNTER_OF_KIND = {
+    "accrual": "issued",
+    "redemption": "redeemed",
+    "expiry": "expired",
+    "adjustment": "adjusted",
+}
+"""Which of the programme's accounts stands against a transaction; a reversal's is its original's."""
 DAY_MICROS = 86_400_000_000
 
 

@@ -64,6 +64,7 @@ class Remembered:
 class Rows:
     """What a batch writes. Tuples are in the order of the tables' columns."""
 
+    recorded_at: int
     transactions: list[tuple[object, ...]] = field(default_factory=list)
     postings: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     counter_postings: list[tuple[int, int, int]] = field(default_factory=list)
@@ -106,7 +107,10 @@ class Batch:
     holds: Mapping[int, HoldRecord] = field(default_factory=dict)
     """Closed holds that a command names; the open ones are with their accounts."""
     chain: bool = True
-    rows: Rows = field(default_factory=Rows)
+    rows: Rows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = Rows(self.now)
 
     def judge(self, command: Command) -> Verdict:
         """Decide one command. Raises NeedsLotsError, which spoils the whole batch."""
@@ -458,8 +462,8 @@ class Batch:
             self._touch_lot(account.lots[lot_id])
         counter = programme_account_id(move.counter, account.id)
         columns = (
-            transaction_id, account.id, move.kind, move.points, command.at, self.now, command.key,
-            command.business_key, reverses_id, command.reason, command.reference,
+            transaction_id, account.id, account.seq, move.kind, move.points, command.at, self.now,
+            command.key, command.business_key, reverses_id, command.reason, command.reference,
         )  # fmt: skip
         if self.chain:
             seals = [
@@ -467,7 +471,7 @@ class Batch:
                  0 if made.sliding_days else made.expires_at, made.sliding_days, made.origin_id)
                 for made in move.made
             ]  # fmt: skip
-            sealed = (*columns, mark.hex(), account.seq, account.balance, counter)
+            sealed = (*columns, mark.hex(), account.balance)
             account.head = link(account.head, sealed, seals, takes)
         self.rows.transactions.append((*columns, mark, account.head if self.chain else b""))
         self.rows.postings.append(

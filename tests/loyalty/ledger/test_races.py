@@ -10,7 +10,7 @@ from loyalty.database import connection, dialect, query, transaction
 from loyalty.instants import to_micros
 from loyalty.ledger import Ledger, verify
 from loyalty.refusals import No, Refusal
-from loyalty.rules.commands import Accrue, Capture, Held, Hold, Posted, Redeem
+from loyalty.rules.commands import Accrue, Capture, Held, Hold, Posted, Redeem, Release
 
 CALLERS = 64
 
@@ -258,6 +258,56 @@ async def test_the_chain_finds_a_row_changed_behind_the_triggers(
         await query("DROP TRIGGER ledger_transaction_append_only_update")
     await query("UPDATE ledger_transaction SET reason = 'gift' WHERE account_id = 2000")
     assert {finding.what for finding in (await verify()).findings} == {"chain_broken"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE ledger_posting SET account_id = account_id + 1 WHERE account_id < 1000",
+         "counter_account_differs"),
+        ("UPDATE ledger_posting SET account_id = account_id + 100 WHERE account_id < 1000",
+         "counter_account_differs"),
+        ("DELETE FROM ledger_posting WHERE account_id = 2000", "postings_missing"),
+        ("DELETE FROM ledger_posting WHERE account_id < 1000", "unbalanced_transaction"),
+    ],
+)  # fmt: skip
+async def test_verify_finds_postings_changed_behind_the_triggers(
+    db: str, clock: VirtualClock, statement: str, what: str
+) -> None:
+    ledger = Ledger(clock)
+    await _funded(ledger, clock, 2000, 100)
+    if dialect() == "postgres":
+        await query("ALTER TABLE ledger_posting DISABLE TRIGGER ALL")
+    else:
+        for verb in ("update", "delete"):
+            await query(f"DROP TRIGGER ledger_posting_append_only_{verb}")
+    await query(statement)
+    assert what in {finding.what for finding in (await verify()).findings}
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "beside another"])
+async def test_a_key_that_a_hold_has_taken_is_refused(
+    db: str, clock: VirtualClock, others: int
+) -> None:
+    """Also when the accounts are remembered, and the posting is written without loading a thing."""
+    ledger = Ledger(clock)
+    for account_id in range(2000, 2001 + others):
+        await _funded(ledger, clock, account_id, 100)
+    now = to_micros(clock.now())
+    hold = await ledger.post(
+        Hold(key="h", account_id=2000, points=1, at=now, expires_at=now + 10**9)
+    )
+    assert isinstance(hold, Held)
+    await ledger.post(Release(key="r", account_id=2000, hold_id=hold.hold_id, at=now))
+    verdict, *rest = await asyncio.gather(
+        ledger.post(Accrue(key="h", account_id=2000, points=5, at=now)),
+        *(
+            ledger.post(Accrue(key=f"{n}", account_id=2001, points=5, at=now))
+            for n in range(others)
+        ),
+    )
+    assert isinstance(verdict, Refusal) and verdict.code == No.KEY_REUSED
+    assert all(isinstance(other, Posted) for other in rest)
 
 
 async def test_a_key_that_a_hold_has_taken_is_refused_in_bulk_too(
