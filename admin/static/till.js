@@ -217,7 +217,7 @@ async function begin() {
   document.addEventListener("keydown", keys);
   prepareSale(showScreen);
   prepareCamera(scanned);
-  watchScanner(scanned);
+  watchScanner(scanned, (text) => CARD.test(text));
   showScreen("scan");
   drawNetwork();
   navigator.serviceWorker?.register("/till/sw.js", { scope: "/till" });

@@ -5,7 +5,6 @@
 """
 
 import asyncio
-import contextvars
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 
 import asyncpg
@@ -33,6 +32,8 @@ from loyalty.rules.posting import Batch, NeedsLotsError
 
 BATCH_MAX = 512
 """Commands that share one commit at most."""
+BREATH = 32
+"""Commands judged at a stretch, about a millisecond, while another chunk is being written."""
 TRIES_BEFORE_LOCKING = 3
 """Judgements without a lock before the accounts are locked first: somebody else is busy on them."""
 
@@ -48,6 +49,8 @@ class Ledger(LedgerReads):
         self._memory = Memory()
         self._queue: list[tuple[Command, asyncio.Future[Verdict]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -59,15 +62,24 @@ class Ledger(LedgerReads):
         """
         if in_transaction():
             raise RuntimeError("inside a transaction use Ledger.post_within")
+        if self._idle.is_set():
+            return await self._post_alone(command)
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._queue.append((command, future))
-        if self._writer is None or self._writer.done():
-            # The writer outlives its first caller, and must not be cancelled with her.
-            context = contextvars.copy_context()
-            self._writer = asyncio.get_running_loop().create_task(
-                self._write_queue(), context=context
-            )
         return await future
+
+    async def _post_alone(self, command: Command) -> Verdict:
+        """Nobody is writing: this caller does it herself. Those who come meanwhile are queued."""
+        self._idle.clear()
+        try:
+            [verdict] = await self._settle([command])
+        finally:
+            if self._queue:
+                # The writer outlives her, and must not be cancelled with her.
+                self._writer = asyncio.create_task(self._write_queue())
+            else:
+                self._idle.set()
+        return verdict
 
     async def post_within(self, commands: Sequence[Command]) -> list[Verdict]:
         """Decide and write commands as part of the caller's transaction.
@@ -189,24 +201,30 @@ class Ledger(LedgerReads):
 
     async def stop(self) -> None:
         """Wait until what was asked for is written."""
-        if self._writer is not None:
-            await self._writer
+        await self._idle.wait()
 
     # -- the writer -----------------------------------------------------------------------------
 
     async def _write_queue(self) -> None:
-        while self._queue:
-            taken, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
-            # A caller who gave up before her turn is not served: she may not come back.
-            waiting = [(command, future) for command, future in taken if not future.cancelled()]
-            try:
-                verdicts = await self._settle([command for command, _ in waiting])
-            except BaseException as error:
-                await self._one_by_one(waiting, error)
-                continue
-            for (_, future), verdict in zip(waiting, verdicts, strict=True):
-                if not future.done():
-                    future.set_result(verdict)
+        try:
+            while self._queue:
+                taken, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
+                await self._write_for(taken)
+                await asyncio.sleep(0)  # those who have their verdict may ask again, together
+        finally:
+            self._idle.set()
+
+    async def _write_for(self, taken: list[tuple[Command, asyncio.Future[Verdict]]]) -> None:
+        # A caller who gave up before her turn is not served: she may not come back.
+        waiting = [(command, future) for command, future in taken if not future.cancelled()]
+        try:
+            verdicts = await self._settle([command for command, _ in waiting])
+        except BaseException as error:
+            await self._one_by_one(waiting, error)
+            return
+        for (_, future), verdict in zip(waiting, verdicts, strict=True):
+            if not future.done():
+                future.set_result(verdict)
 
     async def _one_by_one(
         self, waiting: list[tuple[Command, asyncio.Future[Verdict]]], error: BaseException
@@ -279,8 +297,12 @@ class Ledger(LedgerReads):
         known: Mapping[int, Account] | None = None,
         *,
         everything: bool = False,
+        breathe: bool = False,
     ) -> Proposal:
-        """Load what is needed, or `everything`, and judge. Accounts in `known` are taken as is."""
+        """Load what is needed, or `everything`, and judge. Accounts in `known` are taken as is.
+
+        `breathe`: let other tasks run in between.
+        """
         needs = Needs.of(commands, known or {})
         if everything:
             needs.all_lots |= needs.accounts
@@ -288,8 +310,12 @@ class Ledger(LedgerReads):
             loaded = await load(needs)
             loaded.accounts.update({i: known[i] for i in needs.known} if known else {})
             batch = self._batch(loaded)
+            verdicts: list[Verdict] = []
             try:
-                verdicts = [batch.judge(command) for command in commands]
+                for number, command in enumerate(commands, 1):
+                    verdicts.append(batch.judge(command))
+                    if breathe and not number % BREATH:
+                        await asyncio.sleep(0)
             except NeedsLotsError as need:
                 if need.account_id in needs.known:
                     raise
@@ -305,7 +331,7 @@ class Ledger(LedgerReads):
             return None
         self._memory.forget({command.account_id for command in chunk})
         try:
-            return await self._judge(chunk, known)
+            return await self._judge(chunk, known, breathe=True)
         except NeedsLotsError:
             return None
 

@@ -6,10 +6,9 @@ an empty one. There is one chain per account, because one for all would make eve
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 
-_encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode
+import orjson
 
 LotSeal = tuple[int, int, int, int, int, int | None]
 """id, points, available_at, expires_at (0 when it slides), sliding_days, origin_id"""
@@ -22,4 +21,4 @@ def link(
     takes: Sequence[tuple[int, int]],
 ) -> bytes:
     """Seal one transaction. `transaction` are its columns and postings in a fixed order."""
-    return hashlib.sha256(previous + _encode((transaction, lots, takes)).encode()).digest()
+    return hashlib.sha256(previous + orjson.dumps((transaction, lots, takes))).digest()

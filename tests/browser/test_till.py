@@ -1,7 +1,8 @@
 """The till page in a real browser: scanner, camera, typed digits, a shop whose network fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,21 +117,40 @@ async def at_the_till(browser: Browser, pharmacy: Pharmacy) -> Page:
     return page
 
 
-async def scan(page: Page, digits: str) -> None:
-    """What a USB scanner does: presses the keys, fast, and Enter.
+async def press(page: Page, keys: Iterable[tuple[float, str]]) -> None:
+    """Digits and Enter, each so many seconds after the key before.
 
-    All at once, not one after the other's answer: a busy test machine is slower than a scanner.
+    Every key carries its time, as the system stamps it in life: this machine may be slower than
+    what it plays. They are sent in order and all at once.
     """
+    pauses, names = zip(*keys, strict=True)
+    now_s = time.time() - sum(pauses)
     browser = await page.context.new_cdp_session(page)
-    keys = [(digit, f"Digit{digit}", digit, ord(digit)) for digit in digits]
-    presses = [
-        {"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number}
-        | ({"text": text} if kind == "keyDown" else {})
-        for key, code, text, number in [*keys, ("Enter", "Enter", "\r", 13)]
-        for kind in ("keyDown", "keyUp")
-    ]
-    await asyncio.gather(*(browser.send("Input.dispatchKeyEvent", press) for press in presses))
+    presses = []
+    for pause_s, name in zip(pauses, names, strict=True):
+        now_s += pause_s
+        key = {"timestamp": now_s, "key": name}
+        key |= (
+            {"code": "Enter", "windowsVirtualKeyCode": 13}
+            if name == "Enter"
+            else {"code": f"Digit{name}", "windowsVirtualKeyCode": ord(name)}
+        )
+        presses.append({"type": "keyDown", "text": "\r" if name == "Enter" else name} | key)
+        presses.append({"type": "keyUp"} | key)
+    await asyncio.gather(*(browser.send("Input.dispatchKeyEvent", each) for each in presses))
     await browser.detach()
+
+
+SCANNER_S = 0.008
+
+
+def scanned(digits: str) -> list[tuple[float, str]]:
+    """The keys of a USB scanner."""
+    return [(SCANNER_S, key) for key in (*digits, "Enter")]
+
+
+async def scan(page: Page, digits: str) -> None:
+    await press(page, scanned(digits))
 
 
 async def scan_in_russian(page: Page, digits: str) -> None:
@@ -218,6 +238,30 @@ async def test_the_scanner_is_heard_with_the_russian_layout(
     await expect(page.locator("#customer-name")).to_have_text("Анна")
 
 
+@pytest.mark.parametrize("hiccup_at", [1, 17, 25, 33])
+async def test_a_scan_with_a_hiccup_is_one_scan(
+    browser: Browser, pharmacy: Pharmacy, hiccup_at: int
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    keys = scanned(await pharmacy.code())
+    keys[hiccup_at] = (0.4, keys[hiccup_at][1])
+    await press(page, keys)
+    await expect(page.locator("#customer-name")).to_have_text("Анна")
+    assert await page.input_value("#card") == ""
+
+
+async def test_digits_typed_just_before_a_scan_stay_where_they_are(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, pharmacy.card_number)
+    await page.locator("#sum").focus()
+    (_, first), *rest = scanned(await pharmacy.code())
+    await press(page, [*((0.2, digit) for digit in "120"), (0.3, first), *rest])
+    await expect(page.locator("#customer-remark")).not_to_be_visible()
+    assert await page.input_value("#sum") == "120"
+
+
 async def test_typed_digits(browser: Browser, pharmacy: Pharmacy) -> None:
     page = await at_the_till(browser, pharmacy)
     for text, seen in (
@@ -253,6 +297,15 @@ async def test_what_is_wrong_is_said_beside_the_field(browser: Browser, pharmacy
     await expect(page.locator("#confirm")).to_be_disabled()
     await page.fill("#number", "R2")
     await expect(page.locator("#confirm")).to_be_enabled()
+
+
+async def test_fast_fingers_are_no_scanner(browser: Browser, pharmacy: Pharmacy) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, pharmacy.card_number)
+    await page.locator("#number").focus()
+    await press(page, [(0.08, digit) for digit in "4600000000017"] + [(0.08, "Enter")])
+    assert await page.input_value("#number") == "4600000000017"
+    await expect(page.locator("#goods-lines li")).to_have_count(0)
 
 
 async def test_a_sale_by_keyboard_alone(browser: Browser, pharmacy: Pharmacy) -> None:
