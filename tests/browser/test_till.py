@@ -255,6 +255,7 @@ async def test_digits_typed_just_before_a_scan_stay_where_they_are(
 ) -> None:
     page = await at_the_till(browser, pharmacy)
     await scan(page, pharmacy.card_number)
+    await expect(page.locator("#number")).to_be_focused()
     await page.locator("#sum").focus()
     (_, first), *rest = scanned(await pharmacy.code())
     await press(page, [*((0.2, digit) for digit in "120"), (0.3, first), *rest])
@@ -302,7 +303,7 @@ async def test_what_is_wrong_is_said_beside_the_field(browser: Browser, pharmacy
 async def test_fast_fingers_are_no_scanner(browser: Browser, pharmacy: Pharmacy) -> None:
     page = await at_the_till(browser, pharmacy)
     await scan(page, pharmacy.card_number)
-    await page.locator("#number").focus()
+    await expect(page.locator("#number")).to_be_focused()
     await press(page, [(0.08, digit) for digit in "4600000000017"] + [(0.08, "Enter")])
     assert await page.input_value("#number") == "4600000000017"
     await expect(page.locator("#goods-lines li")).to_have_count(0)
