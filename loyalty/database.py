@@ -14,7 +14,7 @@ from tortoise.backends.asyncpg.client import TransactionWrapper as PostgresTrans
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.backends.sqlite.client import SqliteTransactionWrapper as SqliteTransaction
-from tortoise.connection import get_connections
+from tortoise.context import require_context
 
 Dialect = Literal["postgres", "sqlite"]
 CONNECTION = "default"
@@ -23,7 +23,7 @@ _AFTER_COMMIT: ContextVar[list[Callable[[], None]]] = ContextVar("after_commit")
 
 def connection() -> BaseDBAsyncClient:
     """The connection of the running transaction, or the pool outside of one."""
-    return get_connections().get(CONNECTION)
+    return require_context().connections.get(CONNECTION)
 
 
 def dialect() -> Dialect:
@@ -127,12 +127,12 @@ async def _postgres_transaction(pool_client: AsyncpgDBClient) -> AsyncIterator[B
     async with pool.acquire() as raw:  # asyncpg gives the connection back under cancellation too
         wrapper = PostgresTransaction(pool_client)
         wrapper._connection = raw
-        token = get_connections().set(CONNECTION, wrapper)
+        token = require_context().connections.set(CONNECTION, wrapper)
         try:
             async with raw.transaction():
                 yield wrapper
         finally:
-            get_connections().reset(token)
+            require_context().connections.reset(token)
 
 
 @asynccontextmanager
@@ -143,7 +143,7 @@ async def _sqlite_transaction(client: SqliteClient) -> AsyncIterator[BaseDBAsync
         raw = client._connection
         assert raw is not None
         wrapper = SqliteTransaction(client)
-        token = get_connections().set(CONNECTION, wrapper)
+        token = require_context().connections.set(CONNECTION, wrapper)
         try:
             await _finish(raw.execute("BEGIN IMMEDIATE"))
             yield wrapper
@@ -153,7 +153,7 @@ async def _sqlite_transaction(client: SqliteClient) -> AsyncIterator[BaseDBAsync
             await _finish(raw.rollback())
             raise
         finally:
-            get_connections().reset(token)
+            require_context().connections.reset(token)
 
 
 async def _finish(step: Any) -> None:

@@ -10,6 +10,7 @@ import time
 
 EPOCH_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 _NODE_BITS, _COUNTER_BITS = 10, 12
+_COUNTER_MASK = (1 << _COUNTER_BITS) - 1
 
 
 class IdSource:
@@ -22,8 +23,8 @@ class IdSource:
     def next(self) -> int:
         """Return the next id, greater than all before it."""
         tick = (time.time_ns() // 1_000_000 - EPOCH_MS) << _COUNTER_BITS
-        self._last = max(tick, self._last + 1)
-        high, low = divmod(self._last, 1 << _COUNTER_BITS)
+        self._last = last = tick if tick > self._last else self._last + 1
+        high, low = last >> _COUNTER_BITS, last & _COUNTER_MASK
         return (((high << _NODE_BITS) | self._node) << _COUNTER_BITS) | low
 
 

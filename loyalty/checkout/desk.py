@@ -59,7 +59,7 @@ class Outlook:
 
         Raises OvertakenError when somebody was quicker, DemandError as the companion demands.
         """
-        proposal = self.proposal or Proposal([], {}, Rows(), 0)
+        proposal = self.proposal or Proposal([], {}, Rows(recorded_at=0))
         if not await proposal.write(companion):
             raise OvertakenError
 

@@ -1,6 +1,7 @@
 """Any number of commands, a chunk at a time: one chunk is judged while another is being written."""
 
 import asyncio
+from collections import deque
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -10,7 +11,6 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -25,6 +25,8 @@ Settled = tuple[Sequence[Command], Sequence[Verdict]]
 Settle = Callable[[Sequence[Command]], Awaitable[Sequence[Verdict]]]
 ProposeAhead = Callable[[Sequence[Command], Mapping[int, Account]], Awaitable[Proposal | None]]
 """Judges by accounts that are not written yet; None if the chunk must wait until they are."""
+DEPTH = 2
+"""Chunks that are being written at a time: the rows of one while the other's accounts are."""
 
 
 @dataclass
@@ -53,46 +55,54 @@ async def in_turn(chunks: AsyncIterator[list[Command]], settle: Settle) -> Async
 async def pipelined(
     chunks: AsyncIterator[list[Command]], settle: Settle, propose_ahead: ProposeAhead
 ) -> AsyncIterator[Settled]:
-    """Judge a chunk while the one before it is being written.
+    """Judge a chunk while those before it are being written.
 
-    Where both touch an account the second is judged by what the first will have written. Should
-    that writing fail, the second judgement is thrown away with it.
+    Where they touch the same account it is judged by what they will have written. Should one of
+    them fail, the judgements that follow are thrown away with it.
     """
-    before: _UnderWay | None = None
+    under_way: deque[_UnderWay] = deque()
     try:
         async for chunk in chunks:
-            proposal = await propose_ahead(chunk, before.proposal.accounts if before else {})
-            if before is not None:
-                yield before.commands, await before.verdicts(settle)
-                if not before.is_written:
-                    proposal = None
+            known = {i: a for each in under_way for i, a in each.proposal.accounts.items()}
+            proposal = await propose_ahead(chunk, known)
+            if proposal is not None:
+                under_way.append(_UnderWay(chunk, proposal, under_way[-1] if under_way else None))
+            while under_way and (proposal is None or len(under_way) > DEPTH):
+                first = under_way[0]
+                yield first.commands, await first.verdicts(settle)
+                under_way.popleft()
             if proposal is None:
-                before = None
                 yield chunk, await settle(chunk)
-            else:
-                before = _UnderWay(chunk, proposal)
-        if before is not None:
-            yield before.commands, await before.verdicts(settle)
+        while under_way:
+            first = under_way[0]
+            yield first.commands, await first.verdicts(settle)
+            under_way.popleft()
     finally:
-        if before is not None:
-            await asyncio.wait([before.writing])
+        if under_way:
+            await asyncio.wait([each.writing for each in under_way])
 
 
 class _UnderWay:
-    """A chunk that is being written."""
+    """A chunk that is being written, if and once the one before it is."""
 
-    def __init__(self, commands: Sequence[Command], proposal: Proposal) -> None:
+    def __init__(
+        self, commands: Sequence[Command], proposal: Proposal, before: "_UnderWay | None"
+    ) -> None:
         self.commands = commands
         self.proposal = proposal
-        self.writing = asyncio.create_task(proposal.write())
-        self.is_written = False
+        self.writing: asyncio.Task[bool] = asyncio.create_task(
+            self._write(before.writing if before else None)
+        )
+
+    async def _write(self, before: "asyncio.Task[bool] | None") -> bool:
+        try:
+            return await self.proposal.write(after=before)
+        except asyncpg.UniqueViolationError:
+            return False  # a key used twice: judged again, its first use will be seen
 
     async def verdicts(self, settle: Settle) -> Sequence[Verdict]:
         """Of the writing, or of another try when it failed."""
-        # A key used twice: judge again, now that its first use can be seen.
-        with suppress(asyncpg.UniqueViolationError):
-            self.is_written = await self.writing
-        return self.proposal.verdicts if self.is_written else await settle(self.commands)
+        return self.proposal.verdicts if await self.writing else await settle(self.commands)
 
 
 async def chunked(commands: Commands, size: int) -> AsyncIterator[list[Command]]:

@@ -1,6 +1,6 @@
 """Commands that are judged and not yet written, for a caller who has rows of her own to write."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from loyalty.instants import from_micros
 from loyalty.ledger.companion import Companion
@@ -45,12 +45,15 @@ class Proposal:
             next_available_at=None if available_at is None else from_micros(available_at),
         )
 
-    async def write(self, companion: Companion | None = None) -> bool:
+    async def write(
+        self, companion: Companion | None = None, *, after: Awaitable[bool] | None = None
+    ) -> bool:
         """Lock the accounts and write; the last step before the commit, or all of it in one.
 
         False, and nothing written, if somebody was quicker: take the transaction back, begin again.
-        A companion is for Postgres only; raises DemandError when it asks too much.
+        A companion is for Postgres only; raises DemandError when it asks too much. `after`: another
+        writing that this one was judged by, and that must succeed first.
         """
         if companion is not None:
             return await write_with(freeze(self._rows, self.accounts, in_sets=True), companion)
-        return await write(self._batch)
+        return await write(self._batch, after)

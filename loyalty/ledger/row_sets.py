@@ -16,9 +16,9 @@ PROGRAMME: Columns = (("id", "bigint"), ("points", "bigint"), ("postings", "bigi
 TABLES: dict[str, Columns] = {
     "ledger_transaction": (
         ("id", "bigint"), ("account_id", "bigint"), ("seq", "bigint"), ("kind", "text"),
-        ("points", "bigint"), ("at", "bigint"), ("recorded_at", "bigint"), ("key", "text"), ("business_key", "text"),
-        ("reverses_id", "bigint"), ("reason", "text"), ("reference", "text"),
-        ("fingerprint", "bytea"), ("link", "bytea"),
+        ("points", "bigint"), ("at", "bigint"), ("recorded_at", "bigint"), ("key", "text"),
+        ("business_key", "text"), ("reverses_id", "bigint"), ("reason", "text"),
+        ("reference", "text"), ("fingerprint", "bytea"), ("link", "bytea"),
     ),
     "ledger_posting": (
         ("account_id", "bigint"), ("seq", "bigint"), ("transaction_id", "bigint"),

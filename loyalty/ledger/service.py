@@ -32,8 +32,8 @@ from loyalty.rules.posting import Batch, NeedsLotsError
 
 BATCH_MAX = 512
 """Commands that share one commit at most."""
-BREATH = 32
-"""Commands judged at a stretch, about a millisecond, while another chunk is being written."""
+BREATH = 16
+"""Commands judged at a stretch, part of a millisecond, while another chunk is being written."""
 TRIES_BEFORE_LOCKING = 3
 """Judgements without a lock before the accounts are locked first: somebody else is busy on them."""
 
@@ -119,14 +119,23 @@ class Ledger(LedgerReads):
         """
         result = BulkResult()
         chunks = chunked(commands, batch)
+        repeats, replayed = False, 0
+
+        async def propose_ahead(
+            chunk: Sequence[Command], known: Mapping[int, Account]
+        ) -> Proposal | None:
+            return await self._propose_ahead(chunk, known, trusts_keys=not repeats)
+
         settled = (
-            pipelined(chunks, self._settle, self._propose_ahead)
+            pipelined(chunks, self._settle, propose_ahead)
             if dialect() == "postgres"
             else in_turn(chunks, self._settle)
         )
         async for chunk, verdicts in settled:
             for command, verdict in zip(chunk, verdicts, strict=True):
                 result.count(command, verdict)
+            repeats = result.replayed > replayed
+            replayed = result.replayed
             if progress is not None:
                 progress(len(chunk))
         return result
@@ -191,8 +200,8 @@ class Ledger(LedgerReads):
     async def _due_lots(self, batch: int) -> list[Command]:
         now = to_micros(self._clock.now())
         rows = await query(
-            "SELECT account_id, id FROM ledger_lot WHERE expires_at <= $1 AND open AND remaining > held "
-            "ORDER BY expires_at LIMIT $2",
+            "SELECT account_id, id FROM ledger_lot WHERE open AND expires_at <= $1 "
+            "AND remaining > held ORDER BY expires_at LIMIT $2",
             None,
             now,
             batch,
@@ -297,13 +306,15 @@ class Ledger(LedgerReads):
         known: Mapping[int, Account] | None = None,
         *,
         everything: bool = False,
-        breathe: bool = False,
+        ahead: bool = False,
+        trusts_keys: bool = False,
     ) -> Proposal:
         """Load what is needed, or `everything`, and judge. Accounts in `known` are taken as is.
 
-        `breathe`: let other tasks run in between.
+        `ahead`: let other tasks run in between.
         """
         needs = Needs.of(commands, known or {})
+        needs.trusts_keys = trusts_keys
         if everything:
             needs.all_lots |= needs.accounts
         while True:
@@ -314,7 +325,7 @@ class Ledger(LedgerReads):
             try:
                 for number, command in enumerate(commands, 1):
                     verdicts.append(batch.judge(command))
-                    if breathe and not number % BREATH:
+                    if ahead and not number % BREATH:
                         await asyncio.sleep(0)
             except NeedsLotsError as need:
                 if need.account_id in needs.known:
@@ -324,14 +335,14 @@ class Ledger(LedgerReads):
             return Proposal(verdicts, loaded.accounts, batch.rows)
 
     async def _propose_ahead(
-        self, chunk: Sequence[Command], known: Mapping[int, Account]
+        self, chunk: Sequence[Command], known: Mapping[int, Account], *, trusts_keys: bool
     ) -> Proposal | None:
         """None if it must wait: for lots of an account, or for what a command names by its id."""
         if not all(isinstance(command, Accrue | Redeem | Hold | Expire) for command in chunk):
             return None
         self._memory.forget({command.account_id for command in chunk})
         try:
-            return await self._judge(chunk, known, breathe=True)
+            return await self._judge(chunk, known, ahead=True, trusts_keys=trusts_keys)
         except NeedsLotsError:
             return None
 

@@ -8,7 +8,7 @@ concurrent tills do not spoil each other's batch.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -83,8 +83,11 @@ def _arguments(sets: RowSets, order: Sequence[tuple[str, Columns]]) -> list[Any]
     return arguments
 
 
-async def write_by_copy(sets: RowSets) -> bool:
-    """The new rows by COPY, then the accounts under their locks; or neither."""
+async def write_by_copy(sets: RowSets, after: Awaitable[bool] | None = None) -> bool:
+    """The new rows by COPY, then (`after` another writing) the accounts under their locks.
+
+    Both, or neither.
+    """
     try:
         async with transaction() as db:
             async with db.acquire_connection() as raw:
@@ -93,6 +96,8 @@ async def write_by_copy(sets: RowSets) -> bool:
                         await raw.copy_records_to_table(
                             table, records=sets[table], columns=[name for name, _ in columns]
                         )
+            if after is not None and not await after:
+                raise _StaleError
             if not await write({name: () if name in TABLES else sets[name] for name in sets}):
                 raise _StaleError
     except _StaleError:

@@ -9,7 +9,7 @@ Two ways to be safe, for the two databases:
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,8 @@ class Needs:
     """Account -> how many of its lots at most."""
     all_lots: set[int] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
+    trusts_keys: bool = False
+    """Take the keys for new; should a posting have one, the unique indexes refuse the writing."""
     business_keys: set[str] = field(default_factory=set)
     holds: set[int] = field(default_factory=set)
     originals: set[int] = field(default_factory=set)
@@ -108,8 +110,8 @@ async def load(needs: Needs) -> Loaded:
     which = dialect()
     parts = [Tag.ACCOUNT]
     if needs.keys:
-        parts += [Tag.KEY, Tag.HOLD_KEY]
-    if needs.business_keys:
+        parts += [Tag.HOLD_KEY] if needs.trusts_keys else [Tag.KEY, Tag.HOLD_KEY]
+    if needs.business_keys and not needs.trusts_keys:
         parts.append(Tag.BUSINESS_KEY)
     some = sorted(needs.lots.keys() - needs.all_lots)
     if some:
@@ -257,20 +259,22 @@ def freeze(rows: Rows, accounts: Mapping[int, Account], *, in_sets: bool = False
     return Frozen(len(rows.transactions), row_sets(rows, accounts))
 
 
-async def write(batch: Frozen) -> bool:
+async def write(batch: Frozen, after: Awaitable[bool] | None = None) -> bool:
     """Write a batch; False, and nothing written, if an account has changed since it was judged.
 
     Raises asyncpg.UniqueViolationError when a key has been used meanwhile. On SQLite the caller's
     transaction has kept every other writer out since the load.
     """
+    if batch.transactions >= COPY_FROM and dialect() == "postgres" and not in_transaction():
+        return await sql_postgres.write_by_copy(batch.sets, after)
+    if after is not None and not await after:
+        return False
     if batch.one:
         return await sql_postgres.write_one(batch.one)
     if not batch.sets["expected"]:
         return True
     if dialect() == "sqlite":
         return await sql_sqlite.write(batch.sets)
-    if batch.transactions >= COPY_FROM and not in_transaction():
-        return await sql_postgres.write_by_copy(batch.sets)
     return await sql_postgres.write(batch.sets)
 
 

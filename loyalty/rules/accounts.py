@@ -18,7 +18,7 @@ COUNTER_OF_KIND = {
     "expiry": "expired",
     "adjustment": "adjusted",
 }
-"""Which of the programme's accounts stands against a transaction; a reversal's is its original's."""
+"""The programme's account that stands against a transaction; a reversal's is its original's."""
 DAY_MICROS = 86_400_000_000
 
 

@@ -451,7 +451,7 @@ class Batch:
         transaction_id = self.next_id()
         account.balance += move.points
         account.seq += 1
-        if move.kind in ACTIVITY:
+        if account.slides and move.kind in ACTIVITY:
             self._slide(account, command.at)
         for lot in move.made:
             lot.transaction_id = transaction_id

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.availability import chromium_path
 
@@ -14,6 +14,10 @@ QUIET = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 WIDTH, HEIGHT = 640, 480
+PATIENCE_MS = 20_000
+
+# What is waited for comes; on a busy machine it comes late.
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Browser, FrameLocator, Page, expect
+from playwright.async_api import Browser, FrameLocator, Locator, Page, expect
 
 from app.database import database
 from app.demo.seed import seed
@@ -123,7 +123,7 @@ class Customer:
         """The newest message of the shop has all of this."""
         newest = self.chat.locator(".message.shop").last
         for text in texts:
-            await expect(newest).to_contain_text(text, timeout=10_000)
+            await expect(newest).to_contain_text(text)
 
     async def code_from_her_telephone(self) -> str:
         """What the SMS says, on the demo's page of telephones."""
@@ -145,17 +145,24 @@ class Customer:
         await self.sees("Вы с нами!", "100 бонусов")
 
     async def shows_her_card(self) -> Image.Image:
-        """A picture of her screen once the chat has scrolled to the card."""
+        """A picture of her screen once the chat has scrolled to the card by itself."""
         await self.taps("Моя карта")
         photo = self.chat.locator(".message.shop").last.locator("img")
-        await expect(photo).to_be_visible(timeout=10_000)
-        for _ in range(20):
-            await photo.scroll_into_view_if_needed()
-            screen = Image.open(io.BytesIO(await self.page.screenshot()))
-            if zxingcpp.read_barcodes(screen):
-                break
-            await self.page.wait_for_timeout(250)
-        return screen
+        await expect(photo).to_be_in_viewport(ratio=1)
+        await self.stands_still(photo)
+        return Image.open(io.BytesIO(await self.page.screenshot()))
+
+    async def stands_still(self, photo: Locator) -> None:
+        """Until the picture is there, and no scroll moves it any more."""
+        await photo.evaluate("""async (photo) => {
+          await photo.decode();
+          const frame = () => new Promise(requestAnimationFrame);
+          for (let still = 0, top = NaN; still < 10; ) {
+            await frame();
+            still = photo.getBoundingClientRect().top === top ? still + 1 : 0;
+            top = photo.getBoundingClientRect().top;
+          }
+        }""")
 
 
 def _is_code(word: str) -> bool:
@@ -172,7 +179,6 @@ async def her(browser: Browser, demo: Demo) -> Customer:
 async def at_the_till(browser: Browser, demo: Demo) -> Page:
     context = await browser.new_context(locale="ru-RU", viewport={"width": 1024, "height": 768})
     page = await context.new_page()
-    page.set_default_timeout(15_000)
     await page.goto(f"{demo.url}/till")
     await page.fill("#login", "cashier")
     await page.fill("#password", "kapsula-demo")
@@ -259,8 +265,9 @@ async def test_the_server_is_restarted_in_the_middle_of_the_conversation(demo: D
         await customer.taps("Даю согласие")
         await customer.sees("акции")
         await demo.stop()
-        await expect(customer.chat.locator("#banner")).to_be_visible(timeout=10_000)
+        await expect(customer.chat.locator("#banner")).to_be_visible()
         await demo.start()
-        await expect(customer.chat.locator("#banner")).not_to_be_visible(timeout=20_000)
+        # The chat tries again by itself, after nineteen seconds at the latest.
+        await expect(customer.chat.locator("#banner")).not_to_be_visible(timeout=60_000)
         await customer.taps("Да, присылайте")
         await customer.sees("Последний шаг")

@@ -21,6 +21,7 @@ from loyalty.rules.programme import ProgrammeRules
 from tests.admin.people import PASSWORD, SECRET, open_chain
 from tests.availability import chromium_absence, require
 from tests.browser.chromium import chromium, film
+from tests.browser.server import Server
 from tests.loyalty.people import ANNA, joined
 
 
@@ -31,33 +32,13 @@ def _chromium() -> None:
 
 @dataclass
 class Pharmacy:
-    """A server that can be taken off the network and put back at the same address."""
+    """Its programme and its server, and what the browser complained about."""
 
     programme: Programme
-    app: web.AppRunner
-    port: int = 0
-    site: web.TCPSite | None = None
-    customer_id: int = 0
-    card_number: str = ""
+    server: Server
+    customer_id: int
+    card_number: str
     complaints: list[str] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def connect(self) -> None:
-        self.site = web.TCPSite(self.app, "127.0.0.1", self.port)
-        await self.site.start()
-        self.port = self.app.addresses[0][1]
-
-    async def cut(self) -> None:
-        """Nothing listens any more, and open connections are dropped."""
-        assert self.site is not None
-        await self.site.stop()
-        server = self.app.server
-        assert server is not None
-        for connection in list(server.connections):
-            connection.force_close()
 
     async def code(self) -> str:
         picture = await self.programme.cards.picture(self.customer_id)
@@ -82,10 +63,9 @@ async def pharmacy(tmp_path: Path) -> AsyncIterator[Pharmacy]:
         runner = web.AppRunner(app, shutdown_timeout=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        pharmacy = Pharmacy(programme, runner)
-        pharmacy.customer_id, pharmacy.card_number = customer.id, customer.card_number
-        await pharmacy.connect()
-        yield pharmacy
+        server = Server(runner)
+        await server.connect()
+        yield Pharmacy(programme, server, customer.id, customer.card_number)
 
 
 @pytest.fixture
@@ -98,7 +78,6 @@ async def at_the_till(browser: Browser, pharmacy: Pharmacy) -> Page:
     """Boris, signed in, at the only till of his shop."""
     context = await browser.new_context(locale="ru-RU", viewport={"width": 390, "height": 844})
     page = await context.new_page()
-    page.set_default_timeout(15_000)
     page.on("pageerror", lambda error: pharmacy.complaints.append(str(error)))
     page.on(
         "console",
@@ -108,7 +87,7 @@ async def at_the_till(browser: Browser, pharmacy: Pharmacy) -> Page:
             else None
         ),
     )
-    await page.goto(f"{pharmacy.url}/till")
+    await page.goto(f"{pharmacy.server.url}/till")
     await page.fill("#login", "boris")
     await page.fill("#password", PASSWORD)
     await page.click("button[type=submit]")
@@ -349,7 +328,7 @@ async def test_what_was_done_offline_survives_a_reload_and_is_sent_once(
     await sell(page, "R0", "100")
     await page.click("#next")
 
-    await pharmacy.cut()
+    await pharmacy.server.cut()
     await scan(page, await pharmacy.code())
     await expect(page.locator("#net")).to_have_text("Нет сети")
     await expect(page.locator("#customer-remark")).to_contain_text("Списать бонусы сейчас нельзя")
@@ -367,7 +346,7 @@ async def test_what_was_done_offline_survives_a_reload_and_is_sent_once(
     await expect(page.locator("#waiting-rows li")).to_have_count(2)
     assert await Receipt.all().count() == 1
 
-    await pharmacy.connect()
+    await pharmacy.server.connect()
     await expect(page.locator("#waiting-rows li[data-state=done]")).to_have_count(2)
     await expect(page.locator("#net")).to_have_text("В сети")
     receipts = {receipt.number: receipt for receipt in await Receipt.all()}

@@ -14,7 +14,11 @@ const embedded = window.parent !== window;
 const scroll = byId("scroll");
 const log = byId("log");
 const busy = new Map(); // click id → button
+const NEAR_PX = 60;
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 let shown = !embedded;
+let following = true; // the newest message stays in sight until she scrolls away from it
+let lastTop = 0;
 let typingTimer = null;
 let toastTimer = null;
 let bannerTimer = null;
@@ -44,7 +48,7 @@ function say(text) {
   const item = { id: newId(), text, at: Date.now() };
   unsent.add(item);
   thread.putPending(item);
-  toBottom();
+  follow();
   connection.send({ kind: "text", id: item.id, text });
 }
 
@@ -107,19 +111,18 @@ function welcome({ secret: fresh, messages, more, keyboard }) {
   for (const item of unsent.all()) thread.putPending(item);
   byId("earlier").hidden = !more;
   composer.show(keyboard);
-  toBottom(true);
+  keepUp("instant");
   count();
   requestAnimationFrame(() => log.setAttribute("aria-live", "polite"));
 }
 
 function message({ message: each, keyboard }) {
-  const near = isNearBottom();
   if (each.from === "shop") typing(false);
   if (each.client_id) unsent.remove(each.client_id);
   const isNew = thread.put(each, { fresh: true });
   if (keyboard) composer.show(keyboard);
-  if (near || each.from === "me") toBottom();
-  else if (isNew) byId("newest").hidden = false;
+  if (each.from === "me" && isNew) follow();
+  if (isNew) byId("newest").hidden = following;
   count();
 }
 
@@ -149,6 +152,7 @@ function refused({ code, id, wait_s: wait }) {
 
 function up() {
   clearTimeout(bannerTimer);
+  bannerTimer = null;
   byId("banner").hidden = true;
   byId("status").textContent = words.online;
   for (const { id, text } of unsent.all()) connection.send({ kind: "text", id, text });
@@ -158,8 +162,7 @@ function down() {
   for (const id of [...busy.keys()]) release(id);
   typing(false);
   byId("status").textContent = words.connecting;
-  clearTimeout(bannerTimer);
-  bannerTimer = setTimeout(() => {
+  bannerTimer ??= setTimeout(() => {
     byId("banner").textContent = words.offline;
     byId("banner").hidden = false;
   }, navigator.onLine ? 1500 : 0);
@@ -169,10 +172,9 @@ function down() {
 
 function typing(on) {
   clearTimeout(typingTimer);
-  const near = isNearBottom();
   byId("typing").hidden = !on;
   if (!on) return;
-  if (near) toBottom();
+  keepUp();
   typingTimer = setTimeout(() => typing(false), 8000);
 }
 
@@ -183,15 +185,29 @@ function toast(text, ms = 3500) {
   toastTimer = setTimeout(() => { byId("toast").hidden = true; }, ms);
 }
 
-function isNearBottom() {
-  return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+// Scrolling. Whatever makes the conversation longer or its window smaller (a message, a picture, a font, the
+// quick answers), and however often it does so while the last scroll still glides: the end stays in sight.
+
+function follow(behavior) {
+  following = true;
+  byId("newest").hidden = true;
+  keepUp(behavior);
 }
 
-function toBottom(instant = false) {
-  requestAnimationFrame(() => {
-    scroll.scrollTo({ top: scroll.scrollHeight, behavior: instant ? "instant" : "smooth" });
+function keepUp(behavior = "smooth") {
+  if (following) scroll.scrollTo({ top: scroll.scrollHeight, behavior: calm.matches ? "instant" : behavior });
+}
+
+// Only she scrolls up: we never do.
+function scrolled() {
+  const isNear = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_PX;
+  if (isNear) {
+    following = true;
     byId("newest").hidden = true;
-  });
+  } else if (scroll.scrollTop < lastTop) {
+    following = false;
+  }
+  lastTop = scroll.scrollTop;
 }
 
 function count() {
@@ -212,20 +228,21 @@ function paint(colour) {
   document.documentElement.style.setProperty("--on-accent", light ? "#10202a" : "#fff");
 }
 
-scroll.addEventListener("scroll", () => { if (isNearBottom()) byId("newest").hidden = true; });
-byId("newest").addEventListener("click", () => toBottom());
+scroll.addEventListener("scroll", scrolled);
+byId("newest").addEventListener("click", () => follow());
 byId("close").addEventListener("click", () => tell("close"));
 document.addEventListener("visibilitychange", count);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !byId("picture").open) tell("close");
 });
-new ResizeObserver(() => { if (isNearBottom()) toBottom(true); }).observe(scroll);
+new ResizeObserver(() => keepUp("instant")).observe(scroll);
+new ResizeObserver(() => keepUp()).observe(log);
 window.addEventListener("message", (event) => {
   if (event.source !== window.parent || !event.data) return;
   if (event.data.kapsula === "shown") {
     shown = true;
     composer.focus();
-    toBottom(true);
+    follow("instant");
     count();
   }
   if (event.data.kapsula === "hidden") shown = false;
