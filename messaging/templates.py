@@ -22,13 +22,19 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The words of one message. `plain` is for what knows no formatting (SMS, notifications)."""
+    """The words of one message. `plain` is for what knows no formatting (SMS, notifications).
+
+    `html` is Telegram's subset for messengers and a whole document for e-mail, which alone has a
+    `subject` and words of its own for readers without HTML (`text`).
+    """
 
     html: str
+    subject: str = ""
+    text: str = ""
 
     @property
     def plain(self) -> str:
-        return html.unescape(_TAG.sub("", self.html))
+        return self.text or html.unescape(_TAG.sub("", self.html))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""What the dispatcher asks of a channel, and what a channel may answer."""
+"""What the dispatcher asks of a channel, and what a channel may answer, at once or later."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from messaging.templates import Body
@@ -9,30 +10,42 @@ from messaging.templates import Body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One try: this body to this address. `address_kind` is telegram, webchat or phone."""
+    """One try: this body to this address. `address_kind` is telegram, webchat, phone or email.
+
+    `ttl_s`: after so many seconds the provider must give up by itself, since another channel takes
+    over then. `unsubscribe_url` takes a POST (RFC 8058); service messages have none.
+    """
 
     message_id: int
     attempt_id: int
     address_kind: str
     address: str
     body: Body
+    topic: str = "service"
+    ttl_s: int | None = None
+    unsubscribe_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider has accepted it."""
+    """The provider has accepted it. A long SMS has an id for each of its parts."""
 
     provider_id: str = ""
+    more_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The provider has surely not taken it. `permanent`: the same address will never take it."""
+    """The provider has surely not taken it. `permanent`: the same address will never take it.
+
+    `provider_down`: the provider itself is in trouble, whatever the message.
+    """
 
     reason: str
     permanent: bool
     retry_after_s: float | None = None
     detail: str = ""
+    provider_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,57 @@ class Unknown:
 SendResult = Sent | Failed | Unknown
 
 
+class Status(StrEnum):
+    """What a provider may tell of a message after it has accepted it."""
+
+    DELIVERED = "delivered"
+    READ = "read"
+    UNDELIVERED = "undelivered"
+    """It gave up; the address may work another time."""
+    BOUNCED = "bounced"
+    """The address does not exist or never takes anything."""
+    COMPLAINED = "complained"
+    """The reader called it spam."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A provider's word about a message, by the id it gave to it (or by ours, if it tells that).
+
+    `at` in microseconds since 1970; the same report may come twice, late, and in any order.
+    """
+
+    channel: str
+    status: Status
+    at: int
+    provider_id: str = ""
+    attempt_id: int | None = None
+    address: str = ""
+    detail: str = ""
+
+
+TakeReports = Callable[[Sequence[Report]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most `amount` units in any `per_s` seconds, over all workers together.
+
+    Units are what the provider counts: messages, or for SMS the segments (see `Channel.units`).
+    """
+
+    name: str
+    amount: int
+    per_s: float = 1.0
+    each_address: bool = False
+
+
 class Channel(Protocol):
     """A way to reach somebody. `send` answers every foreseen trouble; what it raises is a bug."""
+
+    @property
+    def name(self) -> str:
+        """What routes, caps and reports call it: messenger, email, sms, webpush."""
 
     @property
     def address_kinds(self) -> Collection[str]:
@@ -55,5 +117,19 @@ class Channel(Protocol):
     @property
     def keeps_body(self) -> bool:
         """Whether the attempt keeps the text; otherwise nobody but the reader has it."""
+
+    @property
+    def reports(self) -> Collection[Status]:
+        """What it can tell later of a message that it has sent."""
+
+    @property
+    def limits(self) -> Sequence[Limit]:
+        """The provider's limits, each of which a send is counted against."""
+
+    def units(self, body: Body) -> int:
+        """How much of the limits this body takes."""
+
+    def price(self, body: Body, address: str) -> int:
+        """What one send costs, in millionths of the programme's currency."""
 
     async def send(self, outgoing: Outgoing) -> SendResult: ...

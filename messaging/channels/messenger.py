@@ -1,6 +1,6 @@
 """Every messenger through aiogram: Telegram and our own web chat are two `Bot`s with one API."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import aiohttp
 from aiogram import Bot
@@ -16,7 +16,16 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 
-from messaging.channels.base import Failed, Outgoing, SendResult, Sent, Unknown
+from messaging.channels.base import (
+    Failed,
+    Limit,
+    Outgoing,
+    SendResult,
+    Sent,
+    Status,
+    Unknown,
+)
+from messaging.templates import Body
 
 # No connection, so no request: these may be tried again. Any other break is an unknown outcome.
 _NOT_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -25,7 +34,13 @@ _NOT_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 class MessengerChannel:
     """Sends to `telegram` and `webchat` addresses, whichever bots it is given."""
 
+    name = "messenger"
     keeps_body = False
+    reports: Sequence[Status] = ()
+    limits = (
+        Limit(name="messenger", amount=30),  # Telegram's bots FAQ: 30 a second over all chats
+        Limit(name="messenger:chat", amount=1, each_address=True),
+    )
 
     def __init__(self, bots: Mapping[str, Bot]) -> None:
         self._bots = bots
@@ -33,6 +48,12 @@ class MessengerChannel:
     @property
     def address_kinds(self) -> Collection[str]:
         return self._bots.keys()
+
+    def units(self, body: Body) -> int:
+        return 1
+
+    def price(self, body: Body, address: str) -> int:
+        return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:
         try:
