@@ -184,7 +184,7 @@ async def claim(owner: str, *, limit: int, at: datetime, lease_until: datetime) 
 _BEGIN = rowset(
     """
     INSERT INTO attempt (id, message_id, channel, address, body, state, provider_id, error,
-        cost_minor, started_at)
+        cost, started_at)
     SELECT r.attempt_id, r.message_id, r.channel, r.address, r.body, 'sending', '', '', 0,
         CAST($2 AS BIGINT)
     FROM {rows} JOIN message m ON m.id = r.message_id
