@@ -12,7 +12,8 @@ from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from messaging.channels.base import Channel, Failed, Outgoing, SendResult, Sent
 from messaging.i18n import supported
-from messaging.outbox import Beginning, Claimed, Outcome
+from messaging.outbox import Claimed
+from messaging.attempts import Beginning, Outcome
 from messaging.policy.fronts import Front, in_order
 from messaging.policy.retries import RetryRules, retry_delay_s
 from messaging.records import as_list, listed
@@ -50,7 +51,7 @@ _FRONTS = listed(
 _SEEN = listed("SELECT id, seen_at FROM chat_thread WHERE id IN {list}")
 _REFUSED = listed(
     """
-    SELECT message_id, channel, address, error FROM attempt
+    SELECT message_id, address_kind, address, error FROM attempt
     WHERE message_id IN {list} AND state = 'failed' AND error LIKE 'permanent:%'
     """
 )
@@ -65,7 +66,7 @@ async def load_facts(messages: Sequence[Claimed]) -> Facts:
     refused: dict[int, dict[tuple[str, str], str]] = {}
     if repeated:
         for row in await query(*_REFUSED, as_list(repeated)):
-            address = (row["channel"], row["address"])
+            address = (row["address_kind"], row["address"])
             refused.setdefault(row["message_id"], {})[address] = _reason_in(row["error"])
     return Facts(
         people={
@@ -137,7 +138,8 @@ def beginning(outgoing: Outgoing, channel: Channel) -> Beginning:
     return Beginning(
         attempt_id=outgoing.attempt_id,
         message_id=outgoing.message_id,
-        channel=outgoing.address_kind,
+        channel=channel.name,
+        address_kind=outgoing.address_kind,
         address=outgoing.address,
         body=outgoing.body.plain if channel.keeps_body else "",
     )
@@ -159,7 +161,7 @@ def judge(
             state="sent",
             attempt_id=outgoing.attempt_id,
             attempt_state="sent",
-            provider_id=result.provider_id,
+            provider_ids=(result.provider_id, *result.more_ids),
         )
     if isinstance(result, Failed):
         return _after_failure(message, outgoing, result, at=at, rules=rules, chance=chance)

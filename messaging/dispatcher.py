@@ -16,12 +16,13 @@ import structlog
 
 from loyalty.clock import Clock
 from loyalty.instants import to_micros
-from messaging import outbox
+from messaging import attempts, outbox
+from messaging.attempts import Outcome
 from messaging.channels.base import Channel, Outgoing, SendResult, Sent, Unknown
 from messaging.delivery import beginning, judge, load_facts, plan
 from messaging.metrics import DELAY, IN_FLIGHT, MESSAGES
 from messaging.notices import Notices, handle_events
-from messaging.outbox import Claimed, Outcome
+from messaging.outbox import Claimed
 from messaging.policy.retries import RetryRules
 from messaging.wakeups import Wakeups
 
@@ -135,7 +136,7 @@ class Dispatcher:
         plans = [(message, plan(message, facts, self._channels, at=now)) for message in chosen]
         outgoing = [(m, decided) for m, decided in plans if isinstance(decided, Outgoing)]
         beginnings = [beginning(o, self._channels[o.address_kind]) for _, o in outgoing]
-        begun = await outbox.begin(self._owner, beginnings, at=now)
+        begun = await attempts.begin(self._owner, beginnings, at=now)
         gone = {message.id for message in chosen}
         self._waiting = [m for m in self._waiting if m.id not in gone]
         self._outcomes += [decided for _, decided in plans if isinstance(decided, Outcome)]
@@ -197,7 +198,7 @@ class Dispatcher:
         batch = self._outcomes[:]
         if not batch:
             return 0
-        own = await outbox.record(self._owner, batch, at=self._clock.now())
+        own = await attempts.record(self._owner, batch, at=self._clock.now())
         del self._outcomes[: len(batch)]
         for outcome in batch:
             if outcome.message_id not in own:

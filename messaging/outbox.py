@@ -1,10 +1,11 @@
-"""The outbox: a message is a row before it is a send. The verbs on that row, and their SQL.
+"""The outbox: a message is a row before it is a send. How it comes in, and who holds it.
 
-Every verb is one statement or one transaction. Who sends, when and how often is `dispatcher`'s.
+Every verb is one statement or one transaction. Tries and what comes of them are `attempts`; who
+sends, when and how often is `dispatcher`'s.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -14,26 +15,38 @@ from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from messaging.records import as_list, as_rows, listed, rowset
 
-MessageState = Literal["queued", "sent", "skipped", "failed", "unknown"]
-AttemptState = Literal["sent", "failed", "unknown"]
+Topic = Literal["service", "marketing", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A message to be. It goes to the customer's conversations, or to the bare address it names.
+    """A message to be: to a customer by the best channel, or to the bare address that it names.
 
-    `priority` 1 goes out first, 9 last. A second draft with the same `dedupe_key` is no message.
+    A second draft with the same `dedupe_key` is no message. `priority` 1 goes out first, 9 last;
+    of those that wait for a cap the one of the most `value` goes first. `channels` are those it may
+    take (none named: any), `wants` the status without which the next channel takes over,
+    `reach_permille` how sure it must be that she sees it, `cost_max` what all tries together may
+    cost in millionths of the currency. With a `goal` it is needless once that is reached.
     """
 
     dedupe_key: str
-    topic: Literal["service", "marketing", "survey"]
+    topic: Topic
     template: str
     context: Mapping[str, Any] = field(default_factory=dict)
     customer_id: int | None = None
     address_kind: str = ""
     address: str = ""
     language: str = ""
+    kind: str = ""
+    source: str = ""
     priority: int = 5
+    value: int = 0
+    urgent: bool = False
+    channels: Sequence[str] = ()
+    wants: Literal["", "delivered", "read"] = ""
+    reach_permille: int = 0
+    cost_max: int | None = None
+    goal: Literal["", "purchase"] = ""
     not_before: datetime | None = None
     expires_at: datetime | None = None
 
@@ -46,9 +59,19 @@ class Claimed:
     customer_id: int | None
     address_kind: str
     address: str
+    topic: Topic
+    kind: str
     template: str
     context: Mapping[str, Any]
     language: str
+    priority: int
+    value: int
+    urgent: bool
+    channels: frozenset[str]
+    wants: str
+    reach_permille: int
+    cost_max: int | None
+    goal: str
     created_at: int
     expires_at: int
     tries: int
@@ -62,54 +85,21 @@ class Claimed:
         return (self.address_kind, self.address)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
-    """A try about to be made, written down before it is made."""
-
-    attempt_id: int
-    message_id: int
-    channel: str
-    address: str
-    body: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a claimed message; with `attempt_id` also of the try that was made."""
-
-    message_id: int
-    state: MessageState
-    reason: str = ""
-    not_before: int | None = None  # of a message that is queued again
-    attempt_id: int | None = None
-    attempt_state: AttemptState | None = None
-    provider_id: str = ""
-    error: str = ""
-
-
+_COLUMNS = {
+    "id": "bigint", "dedupe_key": "text", "customer_id": "bigint", "address_kind": "text",
+    "address": "text", "topic": "text", "kind": "text", "source": "text", "template": "text",
+    "context": "text", "language": "text", "priority": "int", "value": "bigint",
+    "urgent": "boolean", "channels": "text", "wants": "text", "reach_permille": "int",
+    "cost_max": "bigint", "goal": "text", "not_before": "bigint", "expires_at": "bigint",
+}  # fmt: skip
+_NAMES = ", ".join(_COLUMNS)
 _ENQUEUE = rowset(
-    """
-    INSERT INTO message (id, dedupe_key, customer_id, address_kind, address, topic, template,
-        context, language, priority, state, reason, created_at, not_before, expires_at,
-        lease_owner, tries)
-    SELECT r.id, r.dedupe_key, r.customer_id, r.address_kind, r.address, r.topic, r.template,
-        r.context, r.language, r.priority, 'queued', '', CAST($2 AS BIGINT), r.not_before,
-        r.expires_at, '', 0
-    FROM {rows} WHERE true
+    f"""
+    INSERT INTO message ({_NAMES}, state, reason, created_at, lease_owner, tries)
+    SELECT {_NAMES}, 'queued', '', CAST($2 AS BIGINT), '', 0 FROM {{rows}} WHERE true
     ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
-    """,
-    id="bigint",
-    dedupe_key="text",
-    customer_id="bigint",
-    address_kind="text",
-    address="text",
-    topic="text",
-    template="text",
-    context="text",
-    language="text",
-    priority="int",
-    not_before="bigint",
-    expires_at="bigint",
+    """,  # noqa: S608 - glued from constants
+    **_COLUMNS,
 )
 
 
@@ -122,39 +112,41 @@ async def enqueue(drafts: Sequence[Draft], *, at: datetime) -> int:
 
 
 def _as_row(draft: Draft, at: datetime) -> dict[str, Any]:
-    return {
+    given = {name: getattr(draft, name) for name in _COLUMNS if name != "id"}
+    return given | {
         "id": next_id(),
-        "dedupe_key": draft.dedupe_key,
-        "customer_id": draft.customer_id,
-        "address_kind": draft.address_kind,
-        "address": draft.address,
-        "topic": draft.topic,
-        "template": draft.template,
         "context": json.dumps(dict(draft.context)),
-        "language": draft.language,
-        "priority": draft.priority,
+        "channels": ",".join(draft.channels),
         "not_before": to_micros(draft.not_before or at),
         "expires_at": to_micros(draft.expires_at),
     }
 
 
+_CLAIMED = """id, customer_id, address_kind, address, topic, kind, template, context, language,
+    priority, value, urgent, channels, wants, reach_permille, cost_max, goal, not_before,
+    created_at, expires_at, tries, lease_until"""
 # The inner SELECT walks the index message_due in its order and stops at the limit.
-_CLAIM_POSTGRES = """
+_CLAIM_POSTGRES = f"""
     UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
     WHERE id = ANY (ARRAY(
         SELECT id FROM message WHERE state = 'queued' AND not_before <= $1
         ORDER BY priority, not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED))
-    RETURNING id, customer_id, address_kind, address, template, context, language, priority,
-        not_before, created_at, expires_at, tries, lease_until
-"""
-_CLAIM_SQLITE = """
+    RETURNING {_CLAIMED}
+"""  # noqa: S608 - glued from constants, as below
+_CLAIM_SQLITE = f"""
     UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
     WHERE id IN (
         SELECT id FROM message WHERE state = 'queued' AND not_before <= $1
         ORDER BY priority, not_before, id LIMIT $2)
-    RETURNING id, customer_id, address_kind, address, template, context, language, priority,
-        not_before, created_at, expires_at, tries, lease_until
-"""
+    RETURNING {_CLAIMED}
+"""  # noqa: S608
+_RIVALS = listed(
+    f"""
+    UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
+    WHERE state = 'queued' AND topic <> 'service' AND customer_id IN {{list}} AND not_before <= $2
+    RETURNING {_CLAIMED}
+    """  # noqa: S608
+)
 
 
 async def claim(owner: str, *, limit: int, at: datetime, lease_until: datetime) -> list[Claimed]:
@@ -163,122 +155,46 @@ async def claim(owner: str, *, limit: int, at: datetime, lease_until: datetime) 
         _CLAIM_POSTGRES, _CLAIM_SQLITE, to_micros(at), limit, owner, to_micros(lease_until)
     )
     rows.sort(key=lambda row: (row["priority"], row["not_before"], row["id"]))
-    return [
-        Claimed(
-            id=row["id"],
-            customer_id=row["customer_id"],
-            address_kind=row["address_kind"],
-            address=row["address"],
-            template=row["template"],
-            context=json.loads(row["context"]),
-            language=row["language"],
-            created_at=row["created_at"],
-            expires_at=row["expires_at"],
-            tries=row["tries"],
-            lease_until=row["lease_until"],
-        )
-        for row in rows
-    ]
+    return [_claimed(row) for row in rows]
 
 
-_BEGIN = rowset(
+async def claim_rivals(
+    owner: str, customer_ids: Iterable[int], *, at: datetime, lease_until: datetime
+) -> list[Claimed]:
+    """Take all else that is due for these customers and counts against the caps.
+
+    For a worker that holds the customers' locks, to choose the best of what waits.
     """
-    INSERT INTO attempt (id, message_id, channel, address, body, state, provider_id, error,
-        cost, started_at)
-    SELECT r.attempt_id, r.message_id, r.channel, r.address, r.body, 'sending', '', '', 0,
-        CAST($2 AS BIGINT)
-    FROM {rows} JOIN message m ON m.id = r.message_id
-    WHERE m.state = 'sending' AND m.lease_owner = $3 AND m.lease_until > $2
-    RETURNING id
-    """,
-    attempt_id="bigint",
-    message_id="bigint",
-    channel="text",
-    address="text",
-    body="text",
-)
+    rows = await query(
+        *_RIVALS, as_list(customer_ids), to_micros(at), owner, to_micros(lease_until)
+    )
+    return [_claimed(row) for row in rows]
 
 
-async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) -> set[int]:
-    """Write down that these tries begin; returns the attempt ids whose lease is still `owner`'s.
-
-    From here on a crash leaves the message `unknown`, because the provider may have it.
-    """
-    if not beginnings:
-        return set()
-    rows = [
-        {
-            "attempt_id": b.attempt_id,
-            "message_id": b.message_id,
-            "channel": b.channel,
-            "address": b.address,
-            "body": b.body,
-        }
-        for b in beginnings
-    ]
-    return {row["id"] for row in await query(*_BEGIN, as_rows(rows), to_micros(at), owner)}
-
-
-# A code is a secret that is hashed elsewhere: here it is wiped once its message is closed.
-_RECORD_MESSAGES = rowset(
-    """
-    UPDATE message SET state = r.state, reason = r.reason, lease_owner = '', lease_until = NULL,
-        not_before = COALESCE(r.not_before, message.not_before),
-        closed_at = CASE WHEN r.state = 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END,
-        context = CASE WHEN r.state <> 'queued' AND template = 'sms_code' THEN '{}' ELSE context END
-    FROM {rows} WHERE message.id = r.message_id AND message.state = 'sending' AND lease_owner = $3
-    RETURNING message.id
-    """,
-    message_id="bigint",
-    state="text",
-    reason="text",
-    not_before="bigint",
-)
-_RECORD_ATTEMPTS = rowset(
-    """
-    UPDATE attempt SET state = r.attempt_state, provider_id = r.provider_id, error = r.error,
-        finished_at = $2
-    FROM {rows} WHERE attempt.id = r.attempt_id AND attempt.state = 'sending'
-    """,
-    attempt_id="bigint",
-    attempt_state="text",
-    provider_id="text",
-    error="text",
-)
-
-
-async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> set[int]:
-    """Write the outcomes down in one go; returns the messages whose lease was still `owner`'s."""
-    if not outcomes:
-        return set()
-    instant = to_micros(at)
-    by_id = sorted(outcomes, key=lambda outcome: outcome.message_id)
-    messages = [
-        {
-            "message_id": o.message_id,
-            "state": o.state,
-            "reason": o.reason[:200],
-            "not_before": o.not_before,
-        }
-        for o in by_id
-    ]
-    async with transaction():
-        own = {
-            row["id"] for row in await query(*_RECORD_MESSAGES, as_rows(messages), instant, owner)
-        }
-        attempts = [
-            {
-                "attempt_id": o.attempt_id,
-                "attempt_state": o.attempt_state,
-                "provider_id": o.provider_id[:120],
-                "error": o.error[:300],
-            }
-            for o in by_id
-            if o.attempt_id is not None and o.message_id in own
-        ]
-        if attempts:
-            await query(*_RECORD_ATTEMPTS, as_rows(attempts), instant)
-    return own
+def _claimed(row: Any) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        address_kind=row["address_kind"],
+        address=row["address"],
+        topic=row["topic"],
+        kind=row["kind"],
+        template=row["template"],
+        context=json.loads(row["context"]),
+        language=row["language"],
+        priority=row["priority"],
+        value=row["value"],
+        urgent=bool(row["urgent"]),
+        channels=frozenset(filter(None, row["channels"].split(","))),
+        wants=row["wants"],
+        reach_permille=row["reach_permille"],
+        cost_max=row["cost_max"],
+        goal=row["goal"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        tries=row["tries"],
+        lease_until=row["lease_until"],
+    )
 
 
 _GIVE_BACK = listed(
@@ -302,6 +218,18 @@ class Recovered:
     unknown: int
     requeued: int
     poisoned: int
+
+
+_FALLBACKS = """
+    UPDATE message SET state = 'queued', not_before = $1, fallback_at = NULL, closed_at = NULL,
+        tries = 0
+    WHERE fallback_at <= $1 AND state IN ('sent', 'unknown')
+"""
+
+
+async def queue_fallbacks(*, at: datetime) -> None:
+    """Queue those again whose wanted status has not come by its deadline: for the next channel."""
+    await query(_FALLBACKS, None, to_micros(at))
 
 
 _LAPSED_POSTGRES = """

@@ -11,7 +11,7 @@ from messaging.templates import Body
 
 _LATEST = """
     SELECT address, body, started_at FROM attempt
-    WHERE channel = 'phone' AND state = 'sent' AND started_at >= $1
+    WHERE address_kind = 'phone' AND state = 'sent' AND started_at >= $1
     ORDER BY started_at DESC LIMIT $2
 """
 

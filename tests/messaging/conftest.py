@@ -1,7 +1,7 @@
 """A channel that does as it is told, a customer with a telephone, a dispatcher over both."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,16 +10,20 @@ import pytest
 from loyalty.clock import VirtualClock
 from loyalty.database import query
 from loyalty.models import Customer, Identity
-from messaging.channels.base import Channel, Outgoing, SendResult, Sent
+from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
 from messaging.outbox import Draft
+from messaging.templates import Body
 
 
 class ToldChannel:
     """Answers as scripted, then `Sent`; remembers what it was given and how many at once."""
 
+    name = "told"
     keeps_body = True
+    reports: Sequence[Status] = ()
+    limits: Sequence[Limit] = ()
 
     def __init__(self, *kinds: str) -> None:
         self.address_kinds = kinds or ("telegram", "webchat", "phone")
@@ -27,6 +31,12 @@ class ToldChannel:
         self.got: list[Outgoing] = []
         self.gate: asyncio.Event | None = None
         self.at_once = self.at_once_max = 0
+
+    def units(self, body: Body) -> int:
+        return 1
+
+    def price(self, body: Body, address: str) -> int:
+        return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:
         self.got.append(outgoing)
@@ -113,9 +123,9 @@ async def states() -> dict[str, tuple[str, str]]:
 
 
 async def attempts() -> list[tuple[str, str, str, str]]:
-    """Every try in its order: channel, address, state, error."""
-    rows = await query("SELECT channel, address, state, error FROM attempt ORDER BY id")
-    return [(row["channel"], row["address"], row["state"], row["error"]) for row in rows]
+    """Every try in its order: address kind, address, state, error."""
+    rows = await query("SELECT address_kind, address, state, error FROM attempt ORDER BY id")
+    return [(row["address_kind"], row["address"], row["state"], row["error"]) for row in rows]
 
 
 async def all_sent() -> bool:

@@ -13,6 +13,7 @@ import pytest
 from app.database import database
 from loyalty.clock import SystemClock, VirtualClock
 from loyalty.database import query
+from messaging import attempts as tries
 from messaging import outbox
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
@@ -179,19 +180,19 @@ class TestLeases:
         [claimed] = await self.claim(clock)
         clock.advance(timedelta(seconds=61))
         await outbox.recover(at=clock.now(), tries_max=8)
-        outcome = outbox.Outcome(message_id=claimed.id, state="failed", reason="late")
-        assert await outbox.record("dead", [outcome], at=clock.now()) == set()
+        outcome = tries.Outcome(message_id=claimed.id, state="failed", reason="late")
+        assert await tries.record("dead", [outcome], at=clock.now()) == set()
         assert await states() == {"code:1": ("queued", "")}
 
     async def test_no_try_begins_without_a_lease(self, clock: VirtualClock, code: Make) -> None:
         await enqueue([code()], at=clock.now())
         [claimed] = await self.claim(clock)
-        beginning = outbox.Beginning(
-            attempt_id=1, message_id=claimed.id, channel="phone", address="+1"
+        beginning = tries.Beginning(
+            attempt_id=1, message_id=claimed.id, channel="sms", address_kind="phone", address="+1"
         )
-        assert await outbox.begin("somebody else", [beginning], at=clock.now()) == set()
+        assert await tries.begin("somebody else", [beginning], at=clock.now()) == set()
         clock.advance(timedelta(seconds=60))
-        assert await outbox.begin("dead", [beginning], at=clock.now()) == set()
+        assert await tries.begin("dead", [beginning], at=clock.now()) == set()
         assert await attempts() == []
 
     async def test_a_clock_set_back_does_no_harm(self, clock: VirtualClock, code: Make) -> None:

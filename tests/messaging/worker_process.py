@@ -6,20 +6,31 @@ of each message to stdout and accepts it).
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from app.database import database
 from loyalty.clock import SystemClock
-from messaging.channels.base import Outgoing, SendResult, Sent
+from messaging.channels.base import Limit, Outgoing, SendResult, Sent, Status
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
+from messaging.templates import Body
 
 
 class PrintingChannel:
+    name = "sms"
     address_kinds = ("phone",)
     keeps_body = False
+    reports: Sequence[Status] = ()
+    limits: Sequence[Limit] = ()
 
     def __init__(self, how: str) -> None:
         self._how = how
+
+    def units(self, body: Body) -> int:
+        return 1
+
+    def price(self, body: Body, address: str) -> int:
+        return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:
         sys.stdout.write(f"{outgoing.address}\n")

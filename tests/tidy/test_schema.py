@@ -114,10 +114,11 @@ async def _fill() -> None:
         f"VALUES (1, 5000, 1, '1', 'committed', {at}, {at}, 1, 1, 0, 0, 'k', x'', '{{}}')"
     )
     await query(
-        "INSERT INTO message (id, dedupe_key, address_kind, address, topic, template, context, "
-        "language, priority, state, reason, created_at, not_before, expires_at, lease_owner, tries)"
-        f" VALUES (1, 'k', '', '', 'service', 't', '{{}}', '', 5, 'sent', '', {at}, {at}, {at},"
-        " '', 1)"
+        "INSERT INTO message (id, dedupe_key, address_kind, address, topic, kind, source, template,"
+        " context, language, priority, value, urgent, channels, wants, reach_permille, goal, state,"
+        " reason, created_at, not_before, expires_at, lease_owner, tries)"
+        f" VALUES (1, 'k', '', '', 'service', '', '', 't', '{{}}', '', 5, 0, FALSE, '', '', 0, '',"
+        f" 'sent', '', {at}, {at}, {at}, '', 1)"
     )
 
 

@@ -1,0 +1,136 @@
+"""Addresses that are not written to: bounced, blocked, unsubscribed. Kept across re-imports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from loyalty.database import query
+from loyalty.ids import next_id
+from loyalty.instants import NEVER, from_micros, from_micros_or_never, to_micros
+from messaging.records import as_rows, rowset
+
+HARD = frozenset({"bounced", "blocked", "complained", "address_unknown", "by_hand"})
+"""Reasons that stop every topic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """`topic` "" is every topic; `until` in microseconds."""
+
+    address_kind: str
+    address: str
+    reason: str
+    topic: str = ""
+    until: int = NEVER
+
+
+_ADD = rowset(
+    """
+    INSERT INTO suppression (id, address_kind, address, topic, reason, at, until)
+    SELECT r.id, r.address_kind, r.address, r.topic, r.reason, CAST($2 AS BIGINT), r.until
+    FROM {rows} WHERE NOT EXISTS (
+        SELECT 1 FROM suppression s WHERE s.address_kind = r.address_kind
+        AND s.address = r.address AND s.topic = r.topic AND s.reason = r.reason
+        AND s.lifted_at IS NULL AND s.until >= r.until)
+    """,
+    id="bigint",
+    address_kind="text",
+    address="text",
+    topic="text",
+    reason="text",
+    until="bigint",
+)
+
+
+async def suppress(entries: Sequence[Suppressed], *, at: datetime) -> None:
+    """Stop writing to these addresses. What is suppressed already stays as it is."""
+    rows = [
+        {
+            "id": next_id(),
+            "address_kind": e.address_kind,
+            "address": e.address,
+            "topic": e.topic,
+            "reason": e.reason,
+            "until": e.until,
+        }
+        for e in entries
+    ]
+    if rows:
+        await query(*_ADD, as_rows(rows), to_micros(at))
+
+
+_LIFT = """
+    UPDATE suppression SET lifted_at = $3
+    WHERE address_kind = $1 AND address = $2 AND lifted_at IS NULL AND reason = $4
+    RETURNING id
+"""
+
+
+async def lift(address_kind: str, address: str, *, reason: str, at: datetime) -> bool:
+    """Write to this address again (she has come back, say); whether anything stood against it."""
+    return bool(await query(_LIFT, None, address_kind, address, to_micros(at), reason))
+
+
+_STANDING = rowset(
+    """
+    SELECT DISTINCT s.address_kind, s.address, s.topic, s.reason, s.until
+    FROM {rows} JOIN suppression s ON s.address_kind = r.kind AND s.address = r.address
+    WHERE s.lifted_at IS NULL AND s.until > $2
+    """,
+    kind="text",
+    address="text",
+)
+
+
+async def standing(addresses: Sequence[tuple[str, str]], *, at: int) -> list[Suppressed]:
+    """What holds now (`at` in microseconds) of these addresses (kind, address)."""
+    if not addresses:
+        return []
+    rows = as_rows({"kind": kind, "address": address} for kind, address in sorted(set(addresses)))
+    return [
+        Suppressed(
+            address_kind=row["address_kind"],
+            address=row["address"],
+            topic=row["topic"],
+            reason=row["reason"],
+            until=row["until"],
+        )
+        for row in await query(*_STANDING, rows, at)
+    ]
+
+
+_LIST = """
+    SELECT address_kind, address, topic, reason, at, until, lifted_at FROM suppression
+    WHERE address = $1 OR CAST($1 AS VARCHAR) = '' ORDER BY id DESC LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the suppression list, lifted ones included."""
+
+    address_kind: str
+    address: str
+    topic: str
+    reason: str
+    at: datetime
+    until: datetime | None
+    lifted_at: datetime | None
+
+
+async def listing(address: str = "", *, limit: int = 100) -> list[Entry]:
+    """The latest entries, of one address or of all."""
+    return [_entry(row) for row in await query(_LIST, None, address, limit)]
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        row["address_kind"],
+        row["address"],
+        row["topic"],
+        row["reason"],
+        from_micros(row["at"]),
+        from_micros_or_never(row["until"]),
+        None if row["lifted_at"] is None else from_micros(row["lifted_at"]),
+    )
