@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
+from messaging.attempts import Beginning, Outcome
 from messaging.channels.base import Channel, Failed, Outgoing, SendResult, Sent
 from messaging.i18n import supported
 from messaging.outbox import Claimed
-from messaging.attempts import Beginning, Outcome
 from messaging.policy.fronts import Front, in_order
 from messaging.policy.retries import RetryRules, retry_delay_s
 from messaging.records import as_list, listed

@@ -1,0 +1,128 @@
+"""Provider limits that all workers share: how many may go out now, and when the next one may.
+
+Evenly spaced grants (GCRA, the leaky bucket of ATM, with room for a single unit) hold in any window,
+where a count per second would let two bursts meet at its edge. In one process the state is here; in
+several it is in Redis. A limiter that cannot be reached lets nothing through.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from messaging.channels.base import Limit
+
+HEADROOM = 0.97
+"""Part of a provider's rate that is used: grants are even, arrivals are not quite."""
+UNREACHABLE_S = 1.0
+"""Seconds to wait when the limiter does not answer."""
+ADDRESSES_MAX = 20_000
+"""Addresses whose own limit is remembered in this process."""
+
+log = structlog.get_logger(__name__)
+
+Claim = tuple[Limit, str, int]
+"""A limit, the address it is for ("" when for all), and how many units are asked for."""
+
+
+class Pacer(Protocol):
+    async def take(self, claims: Sequence[Claim]) -> float:
+        """Take all of these units, or none. 0.0 when taken; else seconds after which to ask."""
+
+    async def hold(self, limit: Limit, seconds: float) -> None:
+        """Let nothing through for so long: the provider has said so."""
+
+
+def claims_of(limits: Sequence[Limit], address: str, units: int) -> list[Claim]:
+    return [(limit, address if limit.each_address else "", units) for limit in limits]
+
+
+def spacing_s(limit: Limit, units: int) -> float:
+    """Seconds that so many units keep a limit busy."""
+    return units * limit.per_s / (limit.amount * HEADROOM)
+
+
+class LocalPacer:
+    """For one process. `monotonic` tells seconds."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._now = monotonic
+        self._free_at: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    async def take(self, claims: Sequence[Claim]) -> float:
+        now = self._now()
+        wait = max((self._free_at.get((c[0].name, c[1]), 0.0) - now for c in claims), default=0.0)
+        if wait > 0:
+            return wait
+        for limit, address, units in claims:
+            self._set(limit.name, address, now + spacing_s(limit, units))
+        return 0.0
+
+    async def hold(self, limit: Limit, seconds: float) -> None:
+        self._set(limit.name, "", self._now() + seconds)
+
+    def _set(self, name: str, address: str, free_at: float) -> None:
+        self._free_at[name, address] = free_at
+        self._free_at.move_to_end((name, address))
+        while len(self._free_at) > ADDRESSES_MAX:
+            self._free_at.popitem(last=False)
+
+
+# KEYS: one per claim. ARGV: the milliseconds that each claim keeps its limit busy. Redis's own
+# clock counts, so that workers need not agree about the time.
+_TAKE = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + t[2] / 1000
+local wait = 0
+for i, key in ipairs(KEYS) do
+  local free = tonumber(redis.call('GET', key) or '0')
+  if free - now > wait then wait = free - now end
+end
+if wait > 0 then return tostring(wait) end
+for i, key in ipairs(KEYS) do
+  local busy = tonumber(ARGV[i])
+  redis.call('SET', key, string.format('%.3f', now + busy), 'PX', math.ceil(busy) + 1000)
+end
+return '0'
+"""
+_HOLD = """
+local t = redis.call('TIME')
+local free = t[1] * 1000 + t[2] / 1000 + tonumber(ARGV[1])
+if tonumber(redis.call('GET', KEYS[1]) or '0') < free then
+  redis.call('SET', KEYS[1], string.format('%.3f', free), 'PX', math.ceil(ARGV[1]) + 1000)
+end
+return '0'
+"""
+
+
+class RedisPacer:
+    """For any number of processes. Raises nothing: a Redis that is away means "not now"."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._take: Any = redis.register_script(_TAKE)
+        self._hold: Any = redis.register_script(_HOLD)
+
+    async def take(self, claims: Sequence[Claim]) -> float:
+        if not claims:
+            return 0.0
+        keys = [_key(limit, address) for limit, address, _ in claims]
+        busy = [f"{spacing_s(limit, units) * 1000:.3f}" for limit, _, units in claims]
+        try:
+            return float(await self._take(keys=keys, args=busy)) / 1000
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("limiter_unreachable", error=str(error))
+            return UNREACHABLE_S
+
+    async def hold(self, limit: Limit, seconds: float) -> None:
+        try:
+            await self._hold(keys=[_key(limit, "")], args=[f"{seconds * 1000:.3f}"])
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("limiter_unreachable", error=str(error))
+
+
+def _key(limit: Limit, address: str) -> str:
+    return f"kapsula:pace:{limit.name}:{address}"
