@@ -21,7 +21,6 @@ from bot.dialogues import help as help_
 from bot.fronts import TELEGRAM, WEBCHAT
 from bot.middlewares import AnswersClicks, WhoSpeaks
 from bot.storage import DialogueMemory
-from bot.words import CatalogueI18n
 from loyalty.programme import Programme
 from messaging.i18n import gettext, supported
 
@@ -69,7 +68,7 @@ def build_dispatcher(
         events_isolation=memory.isolation,
         name="kapsula",
     )
-    dispatcher.update.outer_middleware(WhoSpeaks(desk, CatalogueI18n()))
+    dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
     for module in (start, points, card, join, language, help_, leave):  # the most asked first
         dispatcher.include_router(module.router())

@@ -13,7 +13,7 @@ from aiogram.types import CallbackQuery, Chat, TelegramObject, User
 from bot.desk import Desk
 from bot.fronts import front_of
 from bot.turns import Turn
-from bot.words import CatalogueI18n, Words
+from bot.words import Words, speaking
 from messaging.i18n import LANGUAGES, supported
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
@@ -26,9 +26,8 @@ class WhoSpeaks(BaseMiddleware):
     Updates from groups and channels go no further: a card is nobody else's business.
     """
 
-    def __init__(self, desk: Desk, i18n: CatalogueI18n) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._i18n = i18n
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         user: User | None = data.get("event_from_user")
@@ -44,8 +43,8 @@ class WhoSpeaks(BaseMiddleware):
             language, timezone = customer.language, customer.timezone
         words = Words(language, timezone, rules.currency)
         turn = Turn(front, words, self._desk, data["state"], data.get("raw_state"))
-        data |= {"turn": turn, "customer": customer, "i18n": self._i18n}
-        with self._i18n.context(), self._i18n.use_locale(language):
+        data |= {"turn": turn, "customer": customer}
+        with speaking(language):
             return await handler(event, data)
 
 

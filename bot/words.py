@@ -1,4 +1,4 @@
-"""Translations for handlers: aiogram's I18n on our catalogues, values in the reader's language.
+"""Translations for handlers: sentences and values in the language of the running update.
 
 `_` takes the English sentence, which is the message id; `N_` only marks one that is translated
 later. Numbers, money and dates come from `messaging.i18n`, so that a chat and a mailing agree.
@@ -6,40 +6,32 @@ later. Numbers, money and dates come from `messaging.i18n`, so that a chat and a
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from gettext import GNUTranslations
 from zoneinfo import ZoneInfo
 
-from aiogram.utils.i18n import I18n
-from aiogram.utils.i18n import gettext as _
 from babel.numbers import format_decimal
 
 from messaging import i18n as catalogues
 
+_language: ContextVar[str] = ContextVar("language", default=catalogues.DEFAULT_LANGUAGE)
 
-class CatalogueI18n(I18n):
-    """aiogram's I18n on the catalogues that `messaging.i18n` has compiled in memory."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            path=".", default_locale=catalogues.DEFAULT_LANGUAGE, domain=catalogues.DOMAIN
-        )
+@contextmanager
+def speaking(language: str) -> Generator[None, None, None]:
+    """Within the block `_` speaks this language."""
+    token = _language.set(catalogues.supported(language))
+    try:
+        yield
+    finally:
+        _language.reset(token)
 
-    def find_locales(self) -> dict[str, GNUTranslations]:
-        return {language: catalogues.catalogue(language) for language in catalogues.LANGUAGES}
 
-    @contextmanager
-    def context(self) -> Generator[I18n, None, None]:
-        """Make this the one that `_` asks. aiogram keeps a current one per subclass; `_` knows
-        only that of `I18n` itself."""
-        token = I18n.set_current(self)
-        try:
-            yield self
-        finally:
-            I18n.reset_current(token)
+def _(message: str) -> str:
+    return catalogues.catalogue(_language.get()).gettext(message)
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for a mark
@@ -92,6 +84,3 @@ class Words:
     def several(self, one: str, many: str, count: int) -> str:
         """The plural form that fits; `{count}` in the text becomes the number."""
         return catalogues.ngettext(self.language, one, many, count)
-
-
-__all__ = ["N_", "CatalogueI18n", "Words", "_"]

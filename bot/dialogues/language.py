@@ -13,7 +13,7 @@ from bot.dialogues import join
 from bot.menu import Asks
 from bot.turns import Turn
 from bot.webchat.session import WebchatSession
-from bot.words import CatalogueI18n, _
+from bot.words import _, speaking
 from loyalty.customers import CustomerView
 
 
@@ -37,7 +37,6 @@ async def chosen(
     customer: CustomerView | None,
     *,
     bot: Bot,
-    i18n: CatalogueI18n,
 ) -> TelegramMethod[Any] | None:
     if not isinstance(query.message, Message):
         return None
@@ -45,7 +44,7 @@ async def chosen(
     await query.message.edit_reply_markup(reply_markup=None)
     if isinstance(bot.session, WebchatSession):
         await bot.session.transcript.set_language(query.message.chat.id, language)
-    with i18n.use_locale(language):
+    with speaking(language):
         if customer is not None:
             await turn.desk.programme.customers.set_language(customer.id, language)
             return query.message.answer(

@@ -6,7 +6,7 @@ import pytest
 
 from bot.dialogues import join
 from bot.refusal_texts import SENTENCES, refusal_text
-from bot.words import CatalogueI18n, Words
+from bot.words import Words, speaking
 from loyalty.refusals import No, Refusal
 from messaging.i18n import LANGUAGES
 
@@ -21,8 +21,7 @@ MEETABLE = {
 
 
 def shown(language: str) -> str:
-    i18n = CatalogueI18n()
-    with i18n.context(), i18n.use_locale(language):
+    with speaking(language):
         return join.consent_text("X") + join.marketing_text()
 
 
@@ -38,9 +37,8 @@ def test_every_refusal_that_a_customer_can_meet_has_a_sentence() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", list(No))
 def test_every_refusal_makes_a_sentence(language: str, code: No) -> None:
-    i18n = CatalogueI18n()
     words = Words(language, "Europe/Moscow", "RUB")
-    with i18n.context(), i18n.use_locale(language):
+    with speaking(language):
         for data in ({}, {"wait_s": 61, "attempts_left": 2}):
             text = refusal_text(Refusal(code, data), words)
             assert text
