@@ -18,6 +18,7 @@ from aiogram.types import BotCommand, BotCommandScopeAllPrivateChats, Update
 from aiohttp import web
 from pydantic import ValidationError
 
+from bot.calls import call_of
 from bot.menu import TOPICS
 from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGES, gettext
 
@@ -130,28 +131,15 @@ class _Webhook:
         try:
             answer = await self._dispatcher.feed_update(self._bot, update)
             if isinstance(answer, TelegramMethod):
-                call = self._as_answer(answer)
-                if call is not None:
-                    return web.json_response(call)
+                call, files = call_of(self._bot, answer)
+                if not files:
+                    return web.json_response({"method": answer.__api_method__} | call)
                 await self._bot(answer)
         except TelegramAPIError as error:
             log.warning("telegram_refused", method=type(error.method).__name__, error=str(error))
         except Exception:
             log.exception("webhook_update_failed", update_id=update.update_id)
         return web.Response()
-
-    def _as_answer(self, method: TelegramMethod[Any]) -> dict[str, Any] | None:
-        files: dict[str, Any] = {}
-        values = {
-            name: self._bot.session.prepare_value(
-                value, bot=self._bot, files=files, _dumps_json=False
-            )
-            for name, value in method.model_dump(warnings=False, exclude_none=True).items()
-        }
-        if files:
-            return None
-        call = {name: value for name, value in values.items() if value is not None}
-        return call | {"method": method.__api_method__}
 
     async def finish(self, _app: web.Application) -> None:
         await _finish(self._under_way)

@@ -8,15 +8,17 @@ nobody being there is no error: she reads it when she comes back.
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, cast
 
+import structlog
 from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
 from aiogram.client.session.base import BaseSession
 from aiogram.enums import ParseMode
-from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramForbiddenError
 from aiogram.methods import Response, TelegramMethod
 from aiogram.methods.base import TelegramType
-from aiogram.types import InputFile, Message
+from aiogram.types import Message
 
+from bot.calls import Call, Files, call_of
 from bot.webchat import frames
 from bot.webchat.buttons import ButtonError, inline_buttons, reply_keyboard
 from bot.webchat.fanout import Fanout
@@ -29,8 +31,7 @@ WEBCHAT_BOT_ID = 1
 TEXT_MAX, CAPTION_MAX = 4096, 1024
 _REACHED = "webchat_reached"
 
-Call = dict[str, Any]
-Files = dict[str, InputFile]
+log = structlog.get_logger(__name__)
 
 
 class _BadRequestError(Exception):
@@ -84,27 +85,30 @@ class WebchatSession(BaseSession):
         timeout: int | None = None,
     ) -> TelegramType:
         """Carry out one Bot API method; TelegramBadRequest for what the web chat does not have."""
-        call, files = self._call(bot, method)
-        action = self._methods.get(method.__api_method__)
-        if action is None:
-            raise TelegramBadRequest(method, f"the web chat has no {method.__api_method__}")
-        try:
-            result = await action(call, files)
-        except _NoSuchChatError:
-            raise TelegramForbiddenError(method, "the visitor's thread is gone") from None
-        except (_BadRequestError, MarkupError, ButtonError, PictureError) as error:
-            raise TelegramBadRequest(method, str(error)) from None
+        result = await self._carry_out(bot, method)
         kind = Response[method.__returning__]  # type: ignore[name-defined]
         response = kind.model_validate({"ok": True, "result": result}, context={"bot": bot})
         return cast(TelegramType, response.result)
 
-    def _call(self, bot: Bot, method: TelegramMethod[Any]) -> tuple[Call, Files]:
-        files: Files = {}
-        values = {
-            name: self.prepare_value(value, bot=bot, files=files, _dumps_json=False)
-            for name, value in method.model_dump(warnings=False, exclude_none=True).items()
-        }
-        return {name: value for name, value in values.items() if value is not None}, files
+    async def answer(self, bot: Bot, method: TelegramMethod[Any]) -> None:
+        """Carry out what a handler has returned. As with a webhook's answer, nobody waits for the
+        result, so that no `Message` is made of it, and what cannot be done is logged."""
+        try:
+            await self._carry_out(bot, method)
+        except TelegramAPIError as error:
+            log.warning("webchat_refused", method=type(method).__name__, error=str(error))
+
+    async def _carry_out(self, bot: Bot, method: TelegramMethod[Any]) -> Any:
+        call, files = call_of(bot, method)
+        action = self._methods.get(method.__api_method__)
+        if action is None:
+            raise TelegramBadRequest(method, f"the web chat has no {method.__api_method__}")
+        try:
+            return await action(call, files)
+        except _NoSuchChatError:
+            raise TelegramForbiddenError(method, "the visitor's thread is gone") from None
+        except (_BadRequestError, MarkupError, ButtonError, PictureError) as error:
+            raise TelegramBadRequest(method, str(error)) from None
 
     async def stream_content(
         self,

@@ -1,12 +1,12 @@
 """Updates of the Bot API made of what a visitor says, fed to the same dispatcher as Telegram's."""
 
-from typing import Any
+from typing import Any, cast
 
 from aiogram import Bot, Dispatcher
 from aiogram.methods import TelegramMethod
 from aiogram.types import Update
 
-from bot.webchat.session import api_chat, api_message, api_visitor
+from bot.webchat.session import WebchatSession, api_chat, api_message, api_visitor
 from bot.webchat.transcript import Row, Thread
 from loyalty.ids import next_id
 
@@ -44,8 +44,11 @@ def click_update(thread: Thread, row: Row, click_id: str, data: str) -> dict[str
 
 
 async def feed(dispatcher: Dispatcher, bot: Bot, update: dict[str, Any]) -> None:
-    """Have an update handled; a method that the handler returns is its answer."""
+    """Have an update handled; a method that the handler returns is its answer.
+
+    `bot` is the one made by `make_webchat_bot`.
+    """
     parsed = Update.model_validate(update, context={"bot": bot})
     answer = await dispatcher.feed_update(bot, parsed)
     if isinstance(answer, TelegramMethod):
-        await dispatcher.silent_call_request(bot, answer)
+        await cast(WebchatSession, bot.session).answer(bot, answer)

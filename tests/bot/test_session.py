@@ -6,6 +6,7 @@ from io import BytesIO
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
+from aiogram.methods import SendDice, SendMessage
 from aiogram.types import (
     BufferedInputFile,
     ForceReply,
@@ -20,7 +21,7 @@ from aiogram.types import (
 from PIL import Image
 
 from bot.webchat.fanout import LocalFanout
-from bot.webchat.session import make_webchat_bot
+from bot.webchat.session import WebchatSession, make_webchat_bot
 from bot.webchat.transcript import Transcript
 from loyalty.clock import VirtualClock
 
@@ -135,3 +136,16 @@ async def test_the_reply_keyboard_stands_until_it_is_taken_away(bot: Bot, thread
     assert await keyboard() == '{"rows":[],"hint":"+7"}'
     await bot.send_message(thread, "z", reply_markup=ReplyKeyboardRemove())
     assert await keyboard() == ""
+
+
+async def test_an_answer_that_cannot_be_sent_is_logged(
+    bot: Bot, thread: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = bot.session
+    assert isinstance(session, WebchatSession)
+    await session.answer(bot, SendMessage(chat_id=thread, text="<b>hello</b>"))
+    await session.answer(bot, SendDice(chat_id=thread))
+    await session.answer(bot, SendMessage(chat_id=thread + 1, text="hello"))
+    [row], _ = await session.transcript.latest(thread, limit=9)
+    assert row.body["text"] == "hello"
+    assert capsys.readouterr().out.count("webchat_refused") == 2
