@@ -70,7 +70,7 @@ def build_dispatcher(
     )
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
-    for module in (start, points, card, join, language, help_, leave):  # the most asked first
+    for module in (points, card, start, join, language, help_, leave):  # the most asked first
         dispatcher.include_router(module.router())
     dispatcher.include_router(help_.last_resort())
     dispatcher.include_router(join.strangers())

@@ -8,12 +8,14 @@ from aiogram import BaseMiddleware
 from aiogram.enums import ChatType
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.fsm.context import FSMContext
-from aiogram.types import CallbackQuery, Chat, TelegramObject, User
+from aiogram.types import CallbackQuery, Chat, TelegramObject, Update, User
 
 from bot.desk import Desk
-from bot.fronts import front_of
+from bot.dialogues.points import PAGE, page_asked
+from bot.fronts import Front, front_of
 from bot.turns import Turn
 from bot.words import Words, speaking
+from loyalty.customers import CustomerView, Glance
 from messaging.i18n import LANGUAGES, supported
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
@@ -21,8 +23,9 @@ log = structlog.get_logger(__name__)
 
 
 class WhoSpeaks(BaseMiddleware):
-    """Adds `turn` and `customer` (None for a stranger); sets the language of `_`.
+    """Adds `turn`, `customer` (None for a stranger) and `glance`; sets the language of `_`.
 
+    Most updates ask for the points: those are read along with the customer, in one round trip.
     Updates from groups and channels go no further: a card is nobody else's business.
     """
 
@@ -34,8 +37,9 @@ class WhoSpeaks(BaseMiddleware):
         chat: Chat | None = data.get("event_chat")
         if user is None or (chat is not None and chat.type != ChatType.PRIVATE):
             return None
+        assert isinstance(event, Update)
         front = front_of(data["bot"])
-        customer = await self._desk.programme.customers.by_identity(front.kind, str(user.id))
+        customer, glance = await self._read(front, user, page_asked(event))
         rules = self._desk.programme.rules
         if customer is None:
             language, timezone = await _language_of_stranger(user, data), rules.timezone
@@ -43,9 +47,20 @@ class WhoSpeaks(BaseMiddleware):
             language, timezone = customer.language, customer.timezone
         words = Words(language, timezone, rules.currency)
         turn = Turn(front, words, self._desk, data["state"], data.get("raw_state"))
-        data |= {"turn": turn, "customer": customer}
+        data |= {"turn": turn, "customer": customer, "glance": glance}
         with speaking(language):
             return await handler(event, data)
+
+    async def _read(
+        self, front: Front, user: User, before: int | None
+    ) -> tuple[CustomerView | None, Glance | None]:
+        customers, value = self._desk.programme.customers, str(user.id)
+        if before is None:
+            return await customers.by_identity(front.kind, value), None
+        glance = await customers.at_a_glance(
+            front.kind, value, operations=PAGE + 1, before_seq=before
+        )  # one more than a page shows: whether there are earlier ones
+        return (glance.customer, glance) if glance else (None, None)
 
 
 async def _language_of_stranger(user: User, data: dict[str, Any]) -> str:

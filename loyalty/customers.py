@@ -1,17 +1,18 @@
-"""Customers: joining, finding them by what they are known by, and what they change themselves."""
+"""Customers: joining, and what they change themselves; what one can ask is in `customer_reads`."""
 
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Literal
 
 from loyalty import consents, events
 from loyalty.clock import Clock
 from loyalty.conflicts import until_settled
+from loyalty.customer_reads import CustomerReads, CustomerView, Glance, Operation
 from loyalty.database import query, transaction
 from loyalty.identities import FRONTS, normalise_name, normalise_phone
 from loyalty.ids import next_id
-from loyalty.instants import from_micros, to_micros
+from loyalty.instants import to_micros
 from loyalty.ledger import Ledger
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.card_codes import card_number
@@ -21,26 +22,12 @@ from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.texts import is_plain
 from loyalty.sql import customers as sql
 
+__all__ = ["CustomerView", "Customers", "Glance", "Joined", "Operation", "PhoneProof"]
+
 PhoneProof = Literal["own_contact", "one_time_code"]
 PHONE_PROOFS = ("own_contact", "one_time_code")
 LANGUAGES = ("ru", "en")
 SERIALS = 10**10
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerView:
-    """A customer as the others see her."""
-
-    id: int
-    name: str
-    language: str
-    phone: str | None
-    email: str | None
-    card_number: str
-    city: str
-    born_on: date | None
-    timezone: str
-    joined_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +52,13 @@ class _Application:
     source: str
 
 
-class Customers:
+class Customers(CustomerReads):
     """Everything about who the customer is. Points are the ledger's, the card is `cards`'."""
 
     def __init__(self, clock: Clock, rules: ProgrammeRules, ledger: Ledger) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._rules = rules
         self._ledger = ledger
-
-    async def get(self, customer_id: int) -> CustomerView | None:
-        rows = await query(sql.BY_ID, None, customer_id)
-        return _view(rows[0]) if rows else None
-
-    async def by_identity(self, kind: str, value: str) -> CustomerView | None:
-        """Who is known by this phone, e-mail, card, Telegram or web-chat id, spelled as kept."""
-        rows = await query(sql.BY_IDENTITY, None, kind, value)
-        return _view(rows[0]) if rows else None
-
-    async def fronts(self, customer_id: int) -> list[tuple[str, str]]:
-        """Where one can talk with her now: (kind, value), the oldest first."""
-        return [(row[0], row[1]) for row in await query(sql.FRONTS_OF, None, customer_id)]
 
     # -- joining --------------------------------------------------------------------------------
 
@@ -273,19 +247,3 @@ def _language(tag: str) -> str:
     """The language of a client's tag ("en-GB") if we speak it, else the first of ours."""
     primary = tag[:2].lower() if is_plain(tag, 35) else ""
     return primary if primary in LANGUAGES else LANGUAGES[0]
-
-
-def _view(row: Any) -> CustomerView:
-    born_on = row["born_on"]
-    return CustomerView(
-        id=row["id"],
-        name=row["name"],
-        language=row["language"],
-        phone=row["phone"],
-        email=row["email"],
-        card_number=row["card_number"] or "",
-        city=row["city"],
-        born_on=date.fromisoformat(born_on) if isinstance(born_on, str) else born_on,
-        timezone=row["timezone"],
-        joined_at=from_micros(row["joined_at"]),
-    )

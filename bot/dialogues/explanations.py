@@ -4,6 +4,7 @@ from aiogram.utils.text_decorations import html_decoration
 
 from bot.words import N_, Words, _
 from loyalty.checkout import QuotedLine, ReceiptAnswer
+from loyalty.customers import Operation
 from loyalty.ledger import Entry
 from loyalty.rules.earning import reasons_of
 
@@ -24,7 +25,7 @@ LINES_MAX = 15
 """Lines of a receipt that are shown; a message has an end."""
 
 
-def title(entry: Entry) -> str:
+def title(entry: Entry | Operation) -> str:
     """A few words for a line of the statement."""
     reason = ("in" if entry.points > 0 else "out") if entry.kind == "reversal" else entry.reason
     known = _TITLES.get((entry.kind, reason)) or _TITLES.get((entry.kind, ""))

@@ -3,47 +3,68 @@
 from collections.abc import Sequence
 
 from aiogram import Router
+from aiogram.filters import BaseFilter
 from aiogram.methods import EditMessageText, SendMessage
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, TelegramObject, Update
 
 from bot import keyboards
 from bot.callbacks import StatementPage, Why
 from bot.dialogues.explanations import explain, receipt_of, title
 from bot.dialogues.members import Member
-from bot.menu import Asks
+from bot.menu import topic_of
 from bot.refusal_texts import refusal_text
 from bot.turns import Turn
 from bot.words import Words, _
 from loyalty.checkout import ReceiptAnswer
-from loyalty.customers import CustomerView
+from loyalty.customers import CustomerView, Glance, Operation
 from loyalty.ledger import Balance, Entry
 from loyalty.refusals import No, Refusal
 
 PAGE = 5
 
 
+def page_asked(update: Update) -> int | None:
+    """The place before which she asks for operations, 0 for the newest; None: something else."""
+    if update.message is not None:
+        return 0 if topic_of(update.message.text or "") == "points" else None
+    click = update.callback_query
+    if click is None or click.data is None or not click.data.startswith(StatementPage.__prefix__):
+        return None
+    try:
+        return StatementPage.unpack(click.data).before
+    except (TypeError, ValueError):
+        return None
+
+
+class Asked(BaseFilter):
+    """Passes a customer's question that `page_asked` knows: what she asks for has been read."""
+
+    async def __call__(self, event: TelegramObject, glance: Glance | None = None) -> bool:
+        return glance is not None
+
+
 def router() -> Router:
     points = Router(name="points")
-    points.message.register(show, Member(), Asks("points"))
-    points.callback_query.register(turn_page, Member(), StatementPage.filter())
+    points.message.register(show, Asked())
+    points.callback_query.register(turn_page, Asked(), StatementPage.filter())
     points.callback_query.register(why, Member(), Why.filter())
     return points
 
 
-async def show(message: Message, customer: CustomerView, turn: Turn) -> SendMessage:
-    text, markup = await _page(customer, turn, before=0)
+async def show(message: Message, glance: Glance, turn: Turn) -> SendMessage:
+    text, markup = _page(glance, turn.words, before=0)
     return message.answer(text, reply_markup=markup)
 
 
 async def turn_page(
     query: CallbackQuery,
     callback_data: StatementPage,
-    customer: CustomerView,
+    glance: Glance,
     turn: Turn,
 ) -> EditMessageText | None:
     if not isinstance(query.message, Message):
         return None
-    text, markup = await _page(customer, turn, before=callback_data.before)
+    text, markup = _page(glance, turn.words, before=callback_data.before)
     return query.message.edit_text(text, reply_markup=markup)
 
 
@@ -75,22 +96,14 @@ async def _receipt(entry: Entry, turn: Turn) -> ReceiptAnswer | None:
     return None if isinstance(receipt, Refusal) else receipt
 
 
-async def _page(
-    customer: CustomerView, turn: Turn, *, before: int
-) -> tuple[str, InlineKeyboardMarkup | None]:
-    overview = await turn.desk.programme.ledger.overview(
-        customer.id, limit=PAGE + 1, before_seq=before or None
-    )
-    if isinstance(overview, Refusal):
-        return refusal_text(overview, turn.words), None
-    balance, entries = overview.balance, overview.entries
-    shown = entries[:PAGE]
+def _page(glance: Glance, words: Words, *, before: int) -> tuple[str, InlineKeyboardMarkup | None]:
+    shown = glance.operations[:PAGE]
     markup = keyboards.statement(
-        [entry.seq for entry in shown],
+        [operation.seq for operation in shown],
         page=before,
-        earlier=shown[-1].seq if len(entries) > PAGE else None,
+        earlier=shown[-1].seq if len(glance.operations) > PAGE else None,
     )
-    return "\n\n".join((_balance_text(balance, turn.words), _operations(shown, turn.words))), markup
+    return "\n\n".join((_balance_text(glance.balance, words), _operations(shown, words))), markup
 
 
 def _balance_text(balance: Balance, words: Words) -> str:
@@ -122,14 +135,14 @@ def _balance_text(balance: Balance, words: Words) -> str:
     return "\n".join(lines)
 
 
-def _operations(entries: Sequence[Entry], words: Words) -> str:
-    if not entries:
+def _operations(operations: Sequence[Operation], words: Words) -> str:
+    if not operations:
         return _("There are no operations yet. Show your card at the next purchase.")
     heading = _("Recent operations")
     lines = [f"<b>{heading}</b>"]
     lines += [
-        f"{number}. {words.signed(entry.points)} · {title(entry)} · {words.day(entry.at)}"
-        for number, entry in enumerate(entries, 1)
+        f"{number}. {words.signed(each.points)} · {title(each)} · {words.day(each.at)}"
+        for number, each in enumerate(operations, 1)
     ]
     lines += ["", _("Why? Press the number of an operation.")]
     return "\n".join(lines)

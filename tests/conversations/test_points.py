@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from loyalty.clock import VirtualClock
 from loyalty.instants import to_micros
-from loyalty.programme import Programme
+from loyalty.programme import Programme, build_programme
 from tests.conversations.people import join
 from tests.conversations.stage import Chat, Stage, TelegramChat, WebChat
 from tests.loyalty.tills import TillHand, give, open_shop, qr
@@ -87,6 +87,33 @@ async def test_operations_page_by_page(
     chat.sees("1. +1", "2. +100 · подарок за вступление", buttons=["1", "2", "« Последние"])
     await chat.click("« Последние")
     chat.sees("1. +11")
+
+
+async def test_the_page_shows_what_another_process_has_changed(
+    chat: Chat, programme: Programme
+) -> None:
+    customer = await join(chat)
+    await chat.send("/points")
+    chat.sees("💎 У вас 100 бонусов")
+    other = build_programme(clock=programme.clock, secret=b"x" * 32, rules=programme.rules)
+    await give(other, customer.id, 7)
+    await other.customers.set_language(customer.id, "en")
+    await chat.send("/points")
+    chat.sees("💎 You have 107 points", "1. +7", buttons=["1", "2"])
+    [front] = await other.customers.fronts(customer.id)
+    await other.customers.leave_front(*front)
+    await chat.send("/points")
+    chat.sees("Добро пожаловать")
+    await other.stop()
+
+
+async def test_a_forged_page_is_no_page(telegram: TelegramChat) -> None:
+    await join(telegram)
+    await telegram.click("💎 Мои бонусы")
+    number = max(telegram.chat.messages)
+    for data in ("points:", "points:x", "points:1:2", "pointsx:1"):
+        await telegram.click_data(number, data)
+        telegram.sees("Эта кнопка больше не действует")
 
 
 async def test_pending_points_say_when_they_come(

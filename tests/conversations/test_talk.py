@@ -103,9 +103,9 @@ async def test_a_bug_is_one_sentence_for_the_customer(
     await join(telegram)
 
     async def broken(*args: object, **kwargs: object) -> None:
-        raise RuntimeError("the ledger is on fire")
+        raise RuntimeError("the database is on fire")
 
-    monkeypatch.setattr(type(stage.programme.ledger), "overview", broken)
+    monkeypatch.setattr(type(stage.programme.customers), "at_a_glance", broken)
     await telegram.send("/points")
     telegram.sees("У нас что-то сломалось")
     telegram.does_not_see("fire")

@@ -1,20 +1,24 @@
 """Joining: one person over many fronts, her consents, her gift; also when two clicks race."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from loyalty.clock import VirtualClock
-from loyalty.customers import Joined
+from loyalty.customers import Glance, Joined, Operation
 from loyalty.database import query
+from loyalty.instants import to_micros
 from loyalty.ledger import Balance
-from loyalty.programme import Programme
+from loyalty.programme import Programme, build_programme
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.card_codes import is_card_number
+from loyalty.rules.commands import Held, Hold
 from loyalty.rules.consents import is_granted, standing
 from loyalty.rules.programme import ProgrammeRules
 from tests.loyalty.people import ANNA, BORIS, joined, joining
+from tests.loyalty.tills import give
 
 
 async def balance(programme: Programme, customer_id: int) -> Balance:
@@ -51,6 +55,56 @@ async def test_joining_gives_a_card_and_a_gift(programme: Programme, clock: Virt
 async def test_a_stranger_is_nobody(programme: Programme) -> None:
     assert await programme.customers.get(1) is None
     assert await programme.customers.by_identity("phone", ANNA) is None
+    assert await programme.customers.at_a_glance("phone", ANNA, operations=5) is None
+
+
+async def test_a_glance_shows_what_the_ledger_says(
+    programme: Programme, clock: VirtualClock
+) -> None:
+    anna = await joined(programme)
+    await joined(programme, front_value="1002", phone=BORIS)
+    for points in (1, 2, 3):
+        clock.advance(timedelta(hours=1))
+        await give(programme, anna.id, points)
+    later = to_micros(clock.now() + timedelta(days=3))
+    await give(programme, anna.id, 21, available_at=later)
+    until = to_micros(clock.now() + timedelta(minutes=5))
+    hold = Hold(key="h", account_id=anna.id, points=40, at=until - 1, expires_at=until)
+    assert isinstance(await programme.ledger.post(hold), Held)
+
+    async def glance(operations: int, before_seq: int | None = None) -> Glance:
+        seen = await programme.customers.at_a_glance(
+            "telegram", "1001", operations=operations, before_seq=before_seq
+        )
+        assert seen is not None
+        return seen
+
+    seen = await glance(9)
+    entries = await programme.ledger.statement(anna.id)
+    assert seen.customer == anna
+    assert seen.balance == await balance(programme, anna.id)
+    assert seen.operations == [Operation(e.seq, e.kind, e.reason, e.points, e.at) for e in entries]
+    newest = seen.operations[0].seq
+    assert (await glance(2)).operations == seen.operations[:2]
+    assert (await glance(2, newest)).operations == seen.operations[1:3]
+    assert (await glance(2, 1)) == Glance(anna, seen.balance, [])
+
+
+async def test_a_glance_shows_what_another_process_has_changed(programme: Programme) -> None:
+    anna = await joined(programme)
+    before = await programme.customers.at_a_glance("telegram", "1001", operations=1)
+    assert before is not None
+    other = build_programme(clock=programme.clock, secret=b"x" * 32, rules=programme.rules)
+    await other.customers.set_language(anna.id, "en")
+    await give(other, anna.id, 7)
+    after = await programme.customers.at_a_glance("telegram", "1001", operations=1)
+    assert after is not None
+    assert after.customer == replace(anna, language="en")
+    assert after.balance.available == before.balance.available + 7
+    assert after.operations[0].points == 7
+    await other.customers.leave_front("telegram", "1001")
+    assert await programme.customers.at_a_glance("telegram", "1001", operations=1) is None
+    await other.stop()
 
 
 async def test_the_same_phone_from_another_front_is_the_same_customer(
