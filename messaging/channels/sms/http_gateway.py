@@ -1,0 +1,201 @@
+"""SMS by a provider's HTTP interface, whichever `gateways` describes it."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import structlog
+
+from messaging.channels.base import Failed, Outgoing, SendResult, Sent, Status, Unknown
+from messaging.channels.sms.channel import Sms, SmsTerms, digits_of, text_of, unsendable
+from messaging.channels.sms.gateways import Gateway
+
+ANSWER_BYTES_MAX = 64 * 1024
+RETRY_AFTER_S = 5.0
+RETRY_AFTER_S_MAX = 600.0
+# No connection, so no request. Any other break may have come after the request was written.
+_NOT_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAccount:
+    """Who we are to a gateway. `public_url` is ours; empty: nobody can call us back.
+
+    `api_url` empty: the gateway's own.
+    """
+
+    login: str
+    password: str
+    webhook_secret: str = ""
+    api_url: str = ""
+    public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpTimes:
+    """Seconds. The whole is less than the dispatcher gives a send."""
+
+    connect_s: float = 5.0
+    whole_s: float = 15.0
+    keep_line_s: float = 5.0
+
+
+def webhook_path(gateway: Gateway) -> str:
+    return f"/webhooks/sms/{gateway.name}"
+
+
+def webhook_secret(gateway: Gateway, account: HttpAccount) -> str:
+    """What the gateway's requests to us are signed with; "" when nothing is agreed upon."""
+    return account.password if gateway.signed_with == "password" else account.webhook_secret
+
+
+class HttpSmsChannel(Sms):
+    """One gateway, one account. The lines are opened with the first message."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        account: HttpAccount,
+        terms: SmsTerms,
+        *,
+        times: HttpTimes | None = None,
+    ) -> None:
+        super().__init__(terms)
+        self.gateway = gateway
+        self.account = account
+        self._times = times or HttpTimes()
+        self._session: aiohttp.ClientSession | None = None
+        login = quote(account.login, safe="")
+        api_url = account.api_url or gateway.api_url
+        self._url = api_url.rstrip("/") + gateway.path.format(login=login)
+        if account.public_url and webhook_secret(gateway, account):
+            told = {status for status in gateway.webhook.statuses.values() if status}
+            if gateway.webhook.error_is_signed:
+                told.add(Status.BOUNCED)
+            self.reports: Sequence[Status] = sorted(told)
+
+    async def open(self) -> None:
+        """There is no line to be kept: a session opens one whenever it needs it."""
+        if self._session is None:
+            times = self._times
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(keepalive_timeout=times.keep_line_s),
+                timeout=aiohttp.ClientTimeout(total=times.whole_s, connect=times.connect_s),
+                headers=self._authorization(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, outgoing: Outgoing) -> SendResult:
+        if (reason := unsendable(outgoing.body, outgoing.address)) is not None:
+            return reason
+        await self.open()
+        assert self._session is not None
+        try:
+            async with self._session.post(
+                self._url, data=self._form(outgoing), allow_redirects=False
+            ) as response:
+                return self._verdict(response, await _answer(response))
+        except _NOT_WRITTEN as error:
+            return Failed("no_connection", False, detail=_said(error), provider_down=True)
+        except TimeoutError:
+            return Unknown("no_answer_in_time")
+        except aiohttp.ClientError as error:
+            log.warning("sms_gateway_broke_off", gateway=self.gateway.name, error=_said(error))
+            return Unknown("no_answer")
+
+    def _form(self, outgoing: Outgoing) -> dict[str, str]:
+        gateway = self.gateway
+        digits = digits_of(outgoing.address) or ""
+        form = {
+            **gateway.fixed,
+            gateway.to_field: f"+{digits}" if gateway.to_with_plus else digits,
+            gateway.text_field: text_of(outgoing.body),
+        }
+        if gateway.auth == "form":
+            form |= zip(
+                gateway.auth_fields, (self.account.login, self.account.password), strict=True
+            )
+        if self.terms.sender:
+            form[gateway.sender_field] = self.terms.sender
+        if outgoing.ttl_s is not None:
+            form[gateway.validity.field] = gateway.validity.value(outgoing.ttl_s)
+        if gateway.callback_field and self.reports:
+            parameter = gateway.webhook.attempt_parameter
+            mark = f"?{parameter}={outgoing.attempt_id}" if parameter else ""
+            form[gateway.callback_field] = self.account.public_url + webhook_path(gateway) + mark
+        return form
+
+    def _authorization(self) -> dict[str, str]:
+        if self.gateway.auth != "basic":
+            return {}
+        pair = f"{self.account.login}:{self.account.password}".encode()
+        return {"Authorization": f"Basic {b64encode(pair).decode()}"}
+
+    def _verdict(self, response: aiohttp.ClientResponse, answer: Mapping[str, Any]) -> SendResult:
+        """What the answer says; a code of the gateway's own says more than an HTTP status."""
+        code, id_ = self.gateway.error_of(answer), answer.get(self.gateway.id_at)
+        taken = 200 <= response.status < 300
+        if taken and not code:
+            # Taken, as far as one can tell, but without an id something is odd.
+            return Sent(str(id_)) if id_ else Unknown("answer_not_understood")
+        known = self.gateway.errors.get(code) if code else None
+        if known is None and taken:
+            known = Failed("refused_for_now", False)
+        by_status = by_http_status(response.status, response.headers.get("Retry-After", ""))
+        if known is None and isinstance(by_status, Unknown):
+            return by_status
+        failed = known or by_status
+        assert isinstance(failed, Failed)
+        text = f"{code} {answer.get(self.gateway.error_text_at, '')}".strip()
+        return replace(failed, detail=text[:200] or failed.detail)
+
+
+def by_http_status(status: int, retry_after: str = "") -> Failed | Unknown:
+    """What a status other than 2xx says when the answer itself says nothing."""
+    detail = f"HTTP {status}"
+    match status:
+        case 429:
+            return Failed("rate_limited", False, _seconds(retry_after), detail)
+        case 504:  # a proxy has written the request on and got no answer
+            return Unknown("no_answer")
+        case 401 | 403 | 404 | 407:
+            return Failed("login_refused", False, detail=detail, provider_down=True)
+        case _ if status >= 500:
+            return Failed("provider_down", False, detail=detail, provider_down=True)
+        case _ if status >= 400:
+            return Failed("refused_by_provider", True, detail=detail)
+        case _:  # a redirect: the URL is wrong
+            return Failed("provider_down", False, detail=detail, provider_down=True)
+
+
+def _seconds(retry_after: str) -> float:
+    """A date instead of a number is taken for "soon"."""
+    return min(float(retry_after), RETRY_AFTER_S_MAX) if retry_after.isdigit() else RETRY_AFTER_S
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
+    """The answer's JSON object; empty for anything else."""
+    read = bytearray()
+    async for chunk in response.content.iter_chunked(8192):
+        read += chunk
+        if len(read) > ANSWER_BYTES_MAX:
+            return {}
+    try:
+        found = json.loads(read)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
