@@ -33,6 +33,7 @@ from messaging.channels.base import Channel
 from messaging.channels.messenger import MessengerChannel
 from messaging.dispatcher import Dispatcher
 from messaging.notices import Notices
+from messaging.pacing import RedisPacer
 from messaging.wakeups import Wakeups
 
 WEBHOOK_PATH = "/telegram/webhook"
@@ -138,6 +139,7 @@ def _assemble(
         [MessengerChannel(fronts.bots), *channels],
         Notices(programme.rules.currency),
         wakeups=wakeups,
+        pacer=None if redis is None else RedisPacer(redis),
     )
     checks: dict[str, Check] = {"database": database_answers}
     if redis is not None:

@@ -1,107 +1,42 @@
-"""From a claimed message to one try: to whom now, in which words, and what its result means.
-
-The decision binds late: addresses, language and erasure are those of the moment of sending.
-"""
+"""From a claimed message to one try: to whom now, in which words, and what its result means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
-from messaging.attempts import Beginning, Outcome
+from messaging.attempts import Beginning, Outcome, Verdict
 from messaging.channels.base import Channel, Failed, Outgoing, SendResult, Sent
+from messaging.facts import Facts
 from messaging.i18n import supported
 from messaging.outbox import Claimed
 from messaging.policy.fronts import Front, in_order
 from messaging.policy.retries import RetryRules, retry_delay_s
-from messaging.records import as_list, listed
+from messaging.suppressions import Suppressed
 from messaging.templates import Reader, TemplateError, render
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What is known of a customer when a message to her is about to go."""
-
-    language: str
-    timezone: str
-    erased: bool
-    fronts: Sequence[Front]
+ADDRESS_DEAD = frozenset({"blocked", "chat_not_found", "address_unknown"})
+"""Refusals that speak of the address, not of the message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the decisions about a batch stand on, loaded in a few queries."""
+class Shut:
+    """Channels whose provider is down, and when (microseconds) they may be tried again."""
 
-    people: Mapping[int, Person] = field(default_factory=dict)
-    refused: Mapping[int, Mapping[tuple[str, str], str]] = field(default_factory=dict)
-    """By message: the addresses that have refused it for good, and with which words."""
+    until: Mapping[str, int]
 
-
-_PEOPLE = listed(
-    "SELECT id, language, timezone, erased_at FROM customer WHERE id IN {list}",
-)
-_FRONTS = listed(
-    """
-    SELECT customer_id, kind, value FROM identity
-    WHERE customer_id IN {list} AND kind IN ('telegram', 'webchat') AND ended_at IS NULL
-    """
-)
-_SEEN = listed("SELECT id, seen_at FROM chat_thread WHERE id IN {list}")
-_REFUSED = listed(
-    """
-    SELECT message_id, address_kind, address, error FROM attempt
-    WHERE message_id IN {list} AND state = 'failed' AND error LIKE 'permanent:%'
-    """
-)
-
-
-async def load_facts(messages: Sequence[Claimed]) -> Facts:
-    """Read what concerns these messages."""
-    ids = sorted({m.customer_id for m in messages if m.customer_id is not None})
-    people = {row["id"]: row for row in await query(*_PEOPLE, as_list(ids))} if ids else {}
-    fronts = await _open_fronts(ids) if ids else {}
-    repeated = [m.id for m in messages if m.tries > 1]
-    refused: dict[int, dict[tuple[str, str], str]] = {}
-    if repeated:
-        for row in await query(*_REFUSED, as_list(repeated)):
-            address = (row["address_kind"], row["address"])
-            refused.setdefault(row["message_id"], {})[address] = _reason_in(row["error"])
-    return Facts(
-        people={
-            i: Person(
-                language=row["language"],
-                timezone=row["timezone"],
-                erased=row["erased_at"] is not None,
-                fronts=fronts.get(i, []),
-            )
-            for i, row in people.items()
-        },
-        refused=refused,
-    )
-
-
-async def _open_fronts(customer_ids: Sequence[int]) -> dict[int, list[Front]]:
-    rows = await query(*_FRONTS, as_list(customer_ids))
-    threads = [int(row["value"]) for row in rows if row["kind"] == "webchat"]
-    seen = {row["id"]: row["seen_at"] for row in await query(*_SEEN, as_list(threads))}
-    fronts: dict[int, list[Front]] = {}
-    for row in rows:
-        at = seen.get(int(row["value"]), 0) if row["kind"] == "webchat" else 0
-        fronts.setdefault(row["customer_id"], []).append(Front(row["kind"], row["value"], at))
-    return fronts
-
-
-def _reason_in(error: str) -> str:
-    """`permanent: blocked (Forbidden: …)` is `blocked`."""
-    return error.removeprefix("permanent: ").split(" (")[0]
+    def among(self, channels: Sequence[Channel]) -> int | None:
+        """When the first of these opens, if none is open now."""
+        if any(channel.name not in self.until for channel in channels):
+            return None
+        return min(self.until[channel.name] for channel in channels)
 
 
 def plan(
-    message: Claimed, facts: Facts, channels: Mapping[str, Channel], *, at: datetime
+    message: Claimed, facts: Facts, channels: Mapping[str, Channel], shut: Shut, *, at: datetime
 ) -> Outgoing | Outcome:
-    """One try of the message, or the outcome that ends it without one. Reasons by name."""
+    """One try of the message, or the outcome that ends or delays it. Reasons by name."""
     if to_micros(at) >= message.expires_at:
         return Outcome(message_id=message.id, state="skipped", reason="expired")
     reader = Reader(supported(message.language))
@@ -111,16 +46,21 @@ def plan(
         if person is None or person.erased:
             return Outcome(message_id=message.id, state="skipped", reason="customer_gone")
         reader = Reader(supported(message.language or person.language), person.timezone)
-        fronts = in_order(
-            person.fronts, at=to_micros(at), refused=facts.refused.get(message.id, ())
-        )
+        fronts = in_order(person.fronts, at=to_micros(at))
+    stopped = {front: facts.stopped(message, front) for front in fronts}
+    fronts = [front for front in fronts if stopped[front] is None]
     if not fronts:
-        if refusals := sorted(set(facts.refused.get(message.id, {}).values())):
-            return Outcome(message_id=message.id, state="failed", reason=", ".join(refusals))
-        return Outcome(message_id=message.id, state="skipped", reason="no_address")
+        return _unreachable(message, sorted({why for why in stopped.values() if why}))
     served = [front for front in fronts if front.kind in channels]
     if not served:
         return Outcome(message_id=message.id, state="failed", reason="no_channel")
+    opens_at = shut.among([channels[front.kind] for front in served])
+    if opens_at is not None:
+        return Outcome(
+            message_id=message.id, state="queued", not_before=opens_at, waited=True,
+            reason="provider_down",
+        )  # fmt: skip
+    front = next(f for f in served if channels[f.kind].name not in shut.until)
     try:
         body = render(message.template, message.context, reader)
     except TemplateError as error:
@@ -128,9 +68,22 @@ def plan(
     return Outgoing(
         message_id=message.id,
         attempt_id=next_id(),
-        address_kind=served[0].kind,
-        address=served[0].value,
+        address_kind=front.kind,
+        address=front.value,
         body=body,
+        topic=message.topic,
+        ttl_s=max(1, (message.expires_at - to_micros(at)) // 1_000_000),
+    )
+
+
+def _unreachable(message: Claimed, reasons: Sequence[str]) -> Outcome:
+    if not reasons:
+        return Outcome(message_id=message.id, state="skipped", reason="no_address")
+    suppressed = all(reason.startswith("suppressed: ") for reason in reasons)
+    return Outcome(
+        message_id=message.id,
+        state="skipped" if suppressed else "failed",
+        reason=", ".join(reasons),
     )
 
 
@@ -142,12 +95,40 @@ def beginning(outgoing: Outgoing, channel: Channel) -> Beginning:
         address_kind=outgoing.address_kind,
         address=outgoing.address,
         body=outgoing.body.plain if channel.keeps_body else "",
+        cost=channel.price(outgoing.body, outgoing.address),
     )
+
+
+def verdict(decided: Outgoing | Outcome, channels: Mapping[str, Channel]) -> Verdict:
+    """The decision as the message's story tells it."""
+    if isinstance(decided, Outgoing):
+        channel = channels[decided.address_kind]
+        return Verdict(
+            message_id=decided.message_id,
+            verdict="send",
+            details={
+                "channel": channel.name,
+                "to": decided.address_kind,
+                "cost": channel.price(decided.body, decided.address),
+            },
+        )
+    said = {"queued": "wait", "skipped": "skip"}.get(decided.state, "fail")
+    return Verdict(message_id=decided.message_id, verdict=said, reason=decided.reason)  # type: ignore[arg-type]
+
+
+def dead_address(outgoing: Outgoing, result: SendResult) -> Suppressed | None:
+    """An address that will take no message any more. A chat opens again when she comes back."""
+    if isinstance(result, Failed) and result.permanent and result.reason in ADDRESS_DEAD:
+        return Suppressed(
+            address_kind=outgoing.address_kind, address=outgoing.address, reason=result.reason
+        )
+    return None
 
 
 def judge(
     message: Claimed,
     outgoing: Outgoing,
+    channel: Channel,
     result: SendResult,
     *,
     at: datetime,
@@ -162,6 +143,7 @@ def judge(
             attempt_id=outgoing.attempt_id,
             attempt_state="sent",
             provider_ids=(result.provider_id, *result.more_ids),
+            traced=bool(channel.reports),
         )
     if isinstance(result, Failed):
         return _after_failure(message, outgoing, result, at=at, rules=rules, chance=chance)

@@ -15,15 +15,21 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from loyalty.clock import Clock
+from loyalty.database import transaction
 from loyalty.instants import to_micros
 from messaging import attempts, outbox
 from messaging.attempts import Outcome
+from messaging.breaker import BreakerRules
 from messaging.channels.base import Channel, Outgoing, SendResult, Sent, Unknown
-from messaging.delivery import beginning, judge, load_facts, plan
+from messaging.delivery import beginning, dead_address, judge, plan, verdict
+from messaging.facts import load_facts
+from messaging.gates import Gates
 from messaging.metrics import DELAY, IN_FLIGHT, MESSAGES
 from messaging.notices import Notices, handle_events
 from messaging.outbox import Claimed
+from messaging.pacing import LocalPacer, Pacer
 from messaging.policy.retries import RetryRules
+from messaging.suppressions import Suppressed, suppress
 from messaging.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
@@ -51,10 +57,13 @@ class Dispatcher:
         notices: Notices,
         *,
         wakeups: Wakeups | None = None,
+        pacer: Pacer | None = None,
         rules: DispatcherRules | None = None,
     ) -> None:
         self._clock = clock
+        channels = list(channels)
         self._channels = {kind: channel for channel in channels for kind in channel.address_kinds}
+        self._gates = Gates(channels, pacer or LocalPacer(), BreakerRules())
         self._notices = notices
         self._wakeups = wakeups or Wakeups()
         self._rules = rules or DispatcherRules()
@@ -62,6 +71,8 @@ class Dispatcher:
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
         self._sending: dict[asyncio.Task[None], tuple[str, str]] = {}  # by task, its recipient
         self._outcomes: list[Outcome] = []  # of finished tries, not yet written
+        self._dead: list[Suppressed] = []  # addresses that they have shown to be dead
+        self._look_after_s = self._rules.poll_s
         self._recover_at = datetime.min.replace(tzinfo=UTC)
 
     def wake(self) -> None:
@@ -82,16 +93,18 @@ class Dispatcher:
                     log.exception("dispatcher_cycle_failed")
                     progress = False
                 if not progress:
-                    await self._wakeups.wait(self._rules.poll_s)
+                    await self._wakeups.wait(self._look_after_s)
         finally:
             waker.cancel()
             await self._finish()
 
     async def drain(self) -> None:
         """Work until nothing is due and nothing is under way. For tests and simulations."""
-        while await self._cycle() or self._sending:
+        while await self._cycle() or self._sending or self._waiting:
             if self._sending:
                 await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            elif self._waiting:  # for the provider's limits
+                await asyncio.sleep(self._look_after_s)
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -102,6 +115,7 @@ class Dispatcher:
         recorded = await self._record()
         now = self._clock.now()
         await self._recover(now)
+        await outbox.queue_fallbacks(at=now)
         events = await handle_events(self._notices, at=now)
         claimed = await self._claim()
         begun = await self._begin()
@@ -129,21 +143,36 @@ class Dispatcher:
     async def _begin(self) -> int:
         """Begin the tries of those whose recipient is not being written to just now."""
         chosen = self._choose()
+        self._look_after_s = self._rules.poll_s
         if not chosen:
             return 0
         now = self._clock.now()
-        facts = await load_facts(chosen)
-        plans = [(message, plan(message, facts, self._channels, at=now)) for message in chosen]
+        facts = await load_facts(chosen, at=to_micros(now))
+        shut = self._gates.shut(to_micros(now))
+        plans = [(m, plan(m, facts, self._channels, shut, at=now)) for m in chosen]
+        plans = [(m, decided) for m, decided in plans if await self._admits(decided)]
         outgoing = [(m, decided) for m, decided in plans if isinstance(decided, Outgoing)]
         beginnings = [beginning(o, self._channels[o.address_kind]) for _, o in outgoing]
-        begun = await attempts.begin(self._owner, beginnings, at=now)
-        gone = {message.id for message in chosen}
+        async with transaction():
+            begun = await attempts.begin(self._owner, beginnings, at=now)
+            await attempts.tell([verdict(d, self._channels) for _, d in plans], at=now)
+        gone = {message.id for message, _ in plans}
         self._waiting = [m for m in self._waiting if m.id not in gone]
         self._outcomes += [decided for _, decided in plans if isinstance(decided, Outcome)]
         for message, decided in outgoing:
             if decided.attempt_id in begun:
                 self._start(message, decided)
-        return len(chosen)
+        return len(plans)
+
+    async def _admits(self, decided: Outgoing | Outcome) -> bool:
+        """Whether it need not wait for its provider; if it must, the worker's next look is then."""
+        if isinstance(decided, Outcome):
+            return True
+        channel = self._channels[decided.address_kind]
+        wait = await self._gates.admit(decided, channel, to_micros(self._clock.now()))
+        if wait > 0:
+            self._look_after_s = min(self._look_after_s, wait)
+        return wait == 0
 
     def _choose(self) -> list[Claimed]:
         """Waiting messages, one per recipient, while their lease still covers a whole send."""
@@ -170,9 +199,11 @@ class Dispatcher:
 
     async def _send(self, message: Claimed, outgoing: Outgoing) -> None:
         result: SendResult = Unknown("stopped_while_sending")
+        channel = self._channels[outgoing.address_kind]
         try:
             async with asyncio.timeout(self._rules.send_timeout_s):
-                result = await self._channels[outgoing.address_kind].send(outgoing)
+                result = await channel.send(outgoing)
+            await self._gates.learn(outgoing, channel, result, to_micros(self._clock.now()))
         except TimeoutError:
             result = Unknown("no_answer_in_time")
         except Exception:
@@ -180,6 +211,8 @@ class Dispatcher:
             result = Unknown("channel_broke")
         finally:  # also when this task is cancelled: the try has begun, so it has an outcome
             self._outcomes.append(self._judge(message, outgoing, result))
+            if dead := dead_address(outgoing, result):
+                self._dead.append(dead)
 
     def _judge(self, message: Claimed, outgoing: Outgoing, result: SendResult) -> Outcome:
         now = self._clock.now()
@@ -188,6 +221,7 @@ class Dispatcher:
         return judge(
             message,
             outgoing,
+            self._channels[outgoing.address_kind],
             result,
             at=now,
             rules=self._rules.retries,
@@ -195,11 +229,14 @@ class Dispatcher:
         )
 
     async def _record(self) -> int:
-        batch = self._outcomes[:]
+        batch, dead = self._outcomes[:], self._dead[:]
         if not batch:
             return 0
-        own = await attempts.record(self._owner, batch, at=self._clock.now())
-        del self._outcomes[: len(batch)]
+        now = self._clock.now()
+        async with transaction():
+            own = await attempts.record(self._owner, batch, at=now)
+            await suppress(dead, at=now)
+        del self._outcomes[: len(batch)], self._dead[: len(dead)]
         for outcome in batch:
             if outcome.message_id not in own:
                 log.warning("outcome_came_after_lease", message_id=outcome.message_id)

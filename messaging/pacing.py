@@ -1,6 +1,6 @@
 """Provider limits that all workers share: how many may go out now, and when the next one may.
 
-Evenly spaced grants (GCRA, the leaky bucket of ATM, with room for a single unit) hold in any window,
+Evenly spaced grants (GCRA, ATM's leaky bucket, with room for a single unit) hold in any window,
 where a count per second would let two bursts meet at its edge. In one process the state is here; in
 several it is in Redis. A limiter that cannot be reached lets nothing through.
 """
@@ -37,8 +37,13 @@ class Pacer(Protocol):
         """Let nothing through for so long: the provider has said so."""
 
 
-def claims_of(limits: Sequence[Limit], address: str, units: int) -> list[Claim]:
-    return [(limit, address if limit.each_address else "", units) for limit in limits]
+def claims_of(limits: Sequence[Limit], address_kind: str, address: str, units: int) -> list[Claim]:
+    """What a send to this address takes of a channel's limits."""
+    return [
+        (limit, address if limit.each_address else "", units)
+        for limit in limits
+        if limit.address_kind in ("", address_kind)
+    ]
 
 
 def spacing_s(limit: Limit, units: int) -> float:

@@ -95,12 +95,14 @@ class Limit:
     """At most `amount` units in any `per_s` seconds, over all workers together.
 
     Units are what the provider counts: messages, or for SMS the segments (see `Channel.units`).
+    `address_kind` narrows it to the addresses of one provider, `each_address` is for each alone.
     """
 
     name: str
     amount: int
     per_s: float = 1.0
     each_address: bool = False
+    address_kind: str = ""
 
 
 class Channel(Protocol):

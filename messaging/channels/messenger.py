@@ -38,8 +38,9 @@ class MessengerChannel:
     keeps_body = False
     reports: Sequence[Status] = ()
     limits = (
-        Limit(name="messenger", amount=30),  # Telegram's bots FAQ: 30 a second over all chats
-        Limit(name="messenger:chat", amount=1, each_address=True),
+        # Telegram's bots FAQ: 30 messages a second over all chats, one a second in each.
+        Limit(name="telegram", amount=30, address_kind="telegram"),
+        Limit(name="telegram:chat", amount=1, address_kind="telegram", each_address=True),
     )
 
     def __init__(self, bots: Mapping[str, Bot]) -> None:
@@ -77,15 +78,15 @@ def verdict(error: TelegramAPIError) -> SendResult:
         case TelegramForbiddenError():
             return Failed("blocked", True, detail=text)
         case TelegramUnauthorizedError():  # our token, not her address
-            return Failed("token_refused", False, detail=text)
+            return Failed("token_refused", False, detail=text, provider_down=True)
         case TelegramBadRequest():
             gone = "chat not found" in text.lower()
             return Failed("chat_not_found" if gone else "refused_by_provider", True, detail=text)
         case RestartingTelegram() | TelegramServerError():
-            return Failed("provider_down", False, detail=text)
+            return Failed("provider_down", False, detail=text, provider_down=True)
         case TelegramNetworkError():
             if isinstance(error.__cause__, _NOT_WRITTEN):
-                return Failed("no_connection", False, detail=text)
+                return Failed("no_connection", False, detail=text, provider_down=True)
             return Unknown("no_answer")
         case _:
             return Failed("refused_by_provider", True, detail=text)

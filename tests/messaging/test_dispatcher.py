@@ -10,9 +10,10 @@ import pytest
 from loyalty.clock import VirtualClock
 from loyalty.database import query, transaction
 from loyalty.models import Customer, Event
-from messaging.channels.base import Failed, Unknown
+from messaging.channels.base import Failed, Limit, Unknown
 from messaging.dispatcher import Dispatcher
 from messaging.outbox import Draft, enqueue
+from messaging.suppressions import lift
 from tests.messaging.conftest import ToldChannel, all_sent, attempts, customer_with, states, until
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -309,3 +310,73 @@ async def test_a_wake_is_felt_at_once(
     await until(all_sent, 2)
     stop.set()
     await asyncio.wait_for(running, 5)
+
+
+class TestProviders:
+    async def test_a_dead_address_is_not_tried_by_the_next_message(
+        self, dispatcher: Dispatcher, channel: ToldChannel, clock: VirtualClock, code: Make
+    ) -> None:
+        anna = await customer_with(("telegram", "1"))
+        channel.answers = [Failed("blocked", permanent=True)]
+        await enqueue([code("a", customer_id=anna)], at=clock.now())
+        await dispatcher.drain()
+        await enqueue([code("b", customer_id=anna)], at=clock.now())
+        await dispatcher.drain()
+        assert len(channel.got) == 1
+        assert await states() == {
+            "a": ("failed", "blocked"),
+            "b": ("skipped", "suppressed: blocked"),
+        }
+        assert await lift("telegram", "1", reason="blocked", at=clock.now())
+        await enqueue([code("c", customer_id=anna)], at=clock.now())
+        await dispatcher.drain()
+        assert len(channel.got) == 2, "she has come back"
+
+    async def test_while_the_provider_is_down_no_tries_are_burnt(
+        self, dispatcher: Dispatcher, channel: ToldChannel, clock: VirtualClock, code: Make
+    ) -> None:
+        channel.answers = [Failed("provider_down", permanent=False, provider_down=True)] * 6
+        await enqueue([code(f"m{n}", address=f"+790000000{n:02}") for n in range(5)],
+                      at=clock.now())  # fmt: skip
+        await dispatcher.drain()
+        assert len(channel.got) == 5, "five failures in a row open the breaker"
+        clock.advance(timedelta(seconds=10))
+        await dispatcher.drain()
+        assert len(channel.got) == 5
+        assert set((await states()).values()) == {("queued", "provider_down")}
+        clock.advance(timedelta(seconds=10))
+        await dispatcher.drain()
+        assert len(channel.got) == 6, "one finds out whether it is back"
+        clock.advance(timedelta(minutes=10))
+        await dispatcher.drain()
+        assert set((await states()).values()) == {("sent", "")}
+
+    async def test_a_limit_makes_the_rest_wait_and_the_providers_wish_too(
+        self, make_dispatcher: MakeDispatcher, clock: VirtualClock, code: Make
+    ) -> None:
+        slow = ToldChannel()
+        slow.limits = [Limit(name="slow", amount=1, per_s=0.1)]
+        slow.answers = [Failed("rate_limited", permanent=False, retry_after_s=0.3)]
+        await enqueue([code(f"m{n}", address=f"+790000000{n:02}") for n in range(3)],
+                      at=clock.now())  # fmt: skip
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await make_dispatcher(slow).drain()
+        assert len(slow.got) == 3
+        assert loop.time() - began >= 0.3 + 0.1
+
+    async def test_the_story_of_a_message_tells_each_decision(
+        self, dispatcher: Dispatcher, channel: ToldChannel, clock: VirtualClock, code: Make
+    ) -> None:
+        anna = await customer_with(("telegram", "1"), ("webchat", "2"))
+        channel.answers = [Failed("blocked", permanent=True)]
+        await enqueue([code("a", customer_id=anna), code("b", expires_at=clock.now())],
+                      at=clock.now())  # fmt: skip
+        await dispatcher.drain()
+        rows = await query(
+            "SELECT m.dedupe_key, d.verdict, d.reason, d.details FROM decision d "
+            "JOIN message m ON m.id = d.message_id ORDER BY m.dedupe_key, d.id"
+        )
+        told = [(r["dedupe_key"], r["verdict"], r["reason"]) for r in rows]
+        assert told == [("a", "send", ""), ("a", "send", ""), ("b", "skip", "expired")]
+        assert [json.loads(r["details"])["to"] for r in rows[:2]] == ["telegram", "webchat"]

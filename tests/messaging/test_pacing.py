@@ -1,6 +1,7 @@
 """No window of a provider's period ever holds more than its limit, and hardly less."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator, Sequence
 
@@ -34,7 +35,7 @@ async def grants(
     granted: list[tuple[float, str]] = []
     while clock.now < end:
         address = chance.choice(addresses)
-        wait = await pacer.take(claims_of((THIRTY, EACH), address, units))
+        wait = await pacer.take(claims_of((THIRTY, EACH), "telegram", address, units))
         if wait == 0:
             granted.append((clock.now, address))
         clock.now += min(wait, 0.003) if wait else 0.0001
@@ -51,24 +52,33 @@ async def test_units_are_spread_evenly(units: int, least: int) -> None:
     assert len(times) >= least
     for address in {address for _, address in granted}:
         own = [at for at, to in granted if to == address]
-        assert all(later - earlier >= 1 for earlier, later in zip(own, own[1:], strict=False))
+        assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(own))
 
 
 async def test_what_is_not_granted_takes_nothing() -> None:
     clock = Seconds()
     pacer = LocalPacer(clock)
-    assert await pacer.take(claims_of((EACH,), "anna", 1)) == 0
-    assert await pacer.take(claims_of((THIRTY, EACH), "anna", 1)) == pytest.approx(1 / HEADROOM)
-    assert await pacer.take(claims_of((THIRTY,), "", 1)) == 0, "the refused one cost nothing"
+    assert await pacer.take(claims_of((EACH,), "telegram", "anna", 1)) == 0
+    assert await pacer.take(claims_of((THIRTY, EACH), "telegram", "anna", 1)) == pytest.approx(
+        1 / HEADROOM
+    )
+    assert await pacer.take(claims_of((THIRTY,), "telegram", "", 1)) == 0, (
+        "the refused one cost nothing"
+    )
+
+
+async def test_a_limit_may_be_of_one_provider_alone() -> None:
+    theirs = Limit(name="theirs", amount=1, address_kind="telegram")
+    assert claims_of((theirs, THIRTY), "webchat", "5", 2) == [(THIRTY, "", 2)]
 
 
 async def test_the_providers_wish_holds_everybody() -> None:
     clock = Seconds()
     pacer = LocalPacer(clock)
     await pacer.hold(THIRTY, 7.0)
-    assert await pacer.take(claims_of((THIRTY,), "", 1)) == pytest.approx(7)
+    assert await pacer.take(claims_of((THIRTY,), "telegram", "", 1)) == pytest.approx(7)
     clock.now += 7.01
-    assert await pacer.take(claims_of((THIRTY,), "", 1)) == 0
+    assert await pacer.take(claims_of((THIRTY,), "telegram", "", 1)) == 0
 
 
 @pytest.fixture
@@ -90,7 +100,7 @@ async def test_workers_share_a_limit_through_redis(redis: Redis) -> None:
         pacer = RedisPacer(redis)
         end = loop.time() + 1.0
         while loop.time() < end:
-            wait = await pacer.take(claims_of((limit,), "", 1))
+            wait = await pacer.take(claims_of((limit,), "telegram", "", 1))
             if wait == 0:
                 times.append(loop.time())
             await asyncio.sleep(min(wait, 0.01))
@@ -98,12 +108,12 @@ async def test_workers_share_a_limit_through_redis(redis: Redis) -> None:
     await asyncio.gather(*(worker() for _ in range(4)))
     assert 0 < len(times) <= 51
     await RedisPacer(redis).hold(limit, 5.0)
-    assert await RedisPacer(redis).take(claims_of((limit,), "", 1)) > 4
+    assert await RedisPacer(redis).take(claims_of((limit,), "telegram", "", 1)) > 4
 
 
 async def test_a_limiter_out_of_reach_lets_nothing_through() -> None:
     nobody = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.2)
     pacer = RedisPacer(nobody)
-    assert await pacer.take(claims_of((THIRTY,), "", 1)) == UNREACHABLE_S
+    assert await pacer.take(claims_of((THIRTY,), "telegram", "", 1)) == UNREACHABLE_S
     await pacer.hold(THIRTY, 1.0)
     await nobody.aclose()

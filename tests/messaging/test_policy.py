@@ -1,5 +1,6 @@
 """Pure decisions of the outbox: which conversation, when again, what a messenger means."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -75,18 +76,28 @@ CALL = SendMessage(chat_id=1, text="x")
 _KEY = aiohttp.client_reqrep.ConnectionKey("x", 443, True, True, None, None, None)
 
 
+def down(reason: str) -> Failed:
+    return Failed(reason, False, provider_down=True)
+
+
 @pytest.mark.parametrize(
     ("error", "result"),
     [
         (TelegramForbiddenError(CALL, "bot was blocked"), Failed("blocked", True)),
         (TelegramBadRequest(CALL, "chat not found"), Failed("chat_not_found", True)),
         (TelegramBadRequest(CALL, "text is empty"), Failed("refused_by_provider", True)),
-        (TelegramUnauthorizedError(CALL, "Unauthorized"), Failed("token_refused", False)),
-        (TelegramServerError(CALL, "Bad Gateway"), Failed("provider_down", False)),
+        (
+            TelegramUnauthorizedError(CALL, "Unauthorized"),
+            Failed("token_refused", False, provider_down=True),
+        ),
+        (
+            TelegramServerError(CALL, "Bad Gateway"),
+            Failed("provider_down", False, provider_down=True),
+        ),
         (TelegramRetryAfter(CALL, "slow down", 7), Failed("rate_limited", False, 7.0)),
         (
             _network(aiohttp.ClientConnectorError(_KEY, OSError("refused"))),
-            Failed("no_connection", False),
+            down("no_connection"),
         ),
         (_network(TimeoutError()), Unknown("no_answer")),
         (_network(aiohttp.ServerDisconnectedError()), Unknown("no_answer")),
@@ -95,7 +106,7 @@ _KEY = aiohttp.client_reqrep.ConnectionKey("x", 443, True, True, None, None, Non
 def test_what_a_messengers_answer_means(error: TelegramAPIError, result: SendResult) -> None:
     found = verdict(error)
     if isinstance(found, Failed):
-        found = Failed(found.reason, found.permanent, found.retry_after_s)
+        found = replace(found, detail="")
     assert found == result
 
 
