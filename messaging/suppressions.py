@@ -10,8 +10,8 @@ from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, from_micros_or_never, to_micros
 from messaging.records import as_rows, rowset
 
-HARD = frozenset({"bounced", "blocked", "complained", "address_unknown", "by_hand"})
-"""Reasons that stop every topic."""
+LIFTABLE = frozenset({"bounced", "blocked", "chat_not_found", "address_unknown", "by_hand"})
+"""Reasons that staff may lift: they speak of the address, the others are the reader's own word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import typer
 from app.commands.database import db
 from app.commands.keys import keys
 from app.commands.ledger import ledger
+from app.commands.messages import messages
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
 from app.commands.staff import staff
@@ -23,9 +24,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Kapsula: a loyalty programme and messaging with a chatbot at its centre.",
 )
-for name, group in (("db", db), ("ledger", ledger), ("staff", staff), ("keys", keys)):
+GROUPS = {
+    "db": db,
+    "ledger": ledger,
+    "messages": messages,
+    "staff": staff,
+    "keys": keys,
+    "shops": shops,
+}
+for name, group in GROUPS.items():
     app.add_typer(group, name=name)
-app.add_typer(shops, name="shops")
 
 
 def _version(asked: bool) -> None:

@@ -16,6 +16,10 @@ from loyalty.clock import SystemClock
 from loyalty.database import query
 from loyalty.ledger import Ledger
 from loyalty.models import Customer, Identity
+from messaging.dispatcher import Dispatcher
+from messaging.notices import Notices
+from messaging.outbox import Draft, enqueue
+from tests.messaging.conftest import ToldChannel
 
 
 @pytest.fixture
@@ -140,3 +144,43 @@ def test_every_setting_is_listed(url: str) -> None:
     names = [row["name"] for row in json.loads(said(url, "settings", "--json"))]
     assert "KAPSULA_SECRET" in names
     assert len(names) == len(set(names))
+
+
+def test_a_message_explains_itself(url: str) -> None:
+    two_customers(url)
+
+    async def send() -> None:
+        async with database(url):
+            now = datetime.now(UTC)
+            await Identity.create(
+                customer_id=7001, kind="telegram", value="5", proof="front", created_at=now
+            )
+            drafts = [
+                Draft(dedupe_key=f"m{n}", topic="service", template="welcome", customer_id=7000 + n,
+                      source="event:12", context={"programme": "К", "points": 0})
+                for n in (1, 2)
+            ]  # fmt: skip
+            await enqueue(drafts, at=now)
+            await Dispatcher(SystemClock(), [ToldChannel("telegram")], Notices("RUB")).drain()
+
+    asyncio.run(send())
+    [line] = json.loads(said(url, "messages", "list", "7001", "--json"))
+    assert (line["template"], line["state"], line["reason"]) == ("welcome", "sent", "")
+    story = json.loads(said(url, "messages", "explain", line["id"], "--json"))
+    assert story["called_for_by"] == "event:12"
+    assert [m["what"] for m in story["moments"]] == ["decided: send", "tried", "answered: sent"]
+    assert "decided: send" in said(url, "messages", "explain", line["id"])
+    [other] = json.loads(said(url, "messages", "list", "+79001234562", "--json"))
+    assert (other["state"], other["reason"]) == ("skipped", "no_address")
+    assert "no message 5" in refused(url, "messages", "explain", "5")
+
+
+def test_an_address_is_suppressed_and_lifted_by_hand(url: str) -> None:
+    assert "No address" in said(url, "messages", "suppressed")
+    said(url, "messages", "suppress", "phone", "+79001234561")
+    said(url, "messages", "suppress", "phone", "+79001234561")
+    [entry] = json.loads(said(url, "messages", "suppressed", "--json"))
+    assert (entry["reason"], entry["topic"], entry["lifted"]) == ("by_hand", "every", None)
+    assert "Lifted: by_hand" in said(url, "messages", "lift", "phone", "+79001234561")
+    assert "nothing that can be lifted" in refused(url, "messages", "lift", "phone", "+7")
+    assert "no kind of address" in refused(url, "messages", "suppress", "pigeon", "5")
