@@ -19,6 +19,7 @@ from app.errors import SchemaError, SettingsError
 from app.health import Check, Health, database_answers
 from app.outgoing import CodeSender
 from app.settings import Settings
+from app.sms import add_sms, sms_channel
 from bot.assembly import Fronts, build_dispatcher
 from bot.storage import dialogue_memory
 from bot.telegram import add_webhook, make_telegram_bot
@@ -31,6 +32,7 @@ from loyalty.clock import Clock, SystemClock
 from loyalty.programme import Programme, build_programme
 from messaging.channels.base import Channel
 from messaging.channels.messenger import MessengerChannel
+from messaging.channels.sms.channel import SmsChannel
 from messaging.dispatcher import Dispatcher
 from messaging.notices import Notices
 from messaging.pacing import RedisPacer
@@ -55,6 +57,7 @@ class House:
     wakeups: Wakeups
     dispatcher: Dispatcher
     health: Health
+    sms: SmsChannel | None
 
     def web_application(self) -> web.Application:
         """The web chat, the till, the API and the health of the process, under one roof."""
@@ -76,6 +79,8 @@ class House:
             secret=self.secret,
             https=self.settings.public_url.startswith("https:"),
         )
+        if self.sms is not None:
+            add_sms(app, self.sms, self.clock)
         if self.fronts.telegram and (webhook_secret := self.settings.telegram.webhook_secret):
             add_webhook(
                 app,
@@ -120,6 +125,8 @@ async def open_house(
                 with events.listening(house.wakeups.wake):
                     yield house
             finally:
+                if house.sms is not None:
+                    await house.sms.close()
                 await house.fronts.close()
                 await house.programme.stop()
 
@@ -134,6 +141,11 @@ def _assemble(
     programme = build_programme(clock=clock, secret=secret, rules=settings.programme.rules())
     wakeups = Wakeups()
     fronts = _fronts(settings, programme, redis, CodeSender(clock, programme.rules.name, wakeups))
+    channels = list(channels)
+    given = {kind for channel in channels for kind in channel.address_kinds}
+    sms = None if "phone" in given else sms_channel(settings, clock)
+    if sms is not None:
+        channels.append(sms)
     dispatcher = Dispatcher(
         clock,
         [MessengerChannel(fronts.bots), *channels],
@@ -153,6 +165,7 @@ def _assemble(
         wakeups=wakeups,
         dispatcher=dispatcher,
         health=Health(checks),
+        sms=sms,
     )
 
 

@@ -99,6 +99,8 @@ def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[]
             lambda: run_chores(house.programme, stop),
             lambda: _until(stop, house.wakeups.serve()),
         ]
+        if house.sms is not None:
+            services.append(house.sms.open)  # to hear reports before anything is sent
     else:
         services.append(lambda: _until(stop, house.wakeups.tell()))
     if house.fronts.telegram is not None:

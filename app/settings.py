@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.errors import SettingsError
 from loyalty.rules.commands import Clawback
 from loyalty.rules.programme import ProgrammeRules
+from messaging.channels.sms.tariff import parse_tariff
 
 PREFIX = "KAPSULA_"
 ENV_FILE = ".env"
@@ -67,6 +68,53 @@ class TelegramSettings(Branch):
         min_length=16,
         description="At least 16 characters; set to receive updates by webhook instead of polling",
     )
+
+
+class SmsSettings(Branch):
+    gateway: Literal["none", "smpp", "twilio", "smsc"] = Field(
+        "none", description="Who sends SMS: none, smpp, twilio or smsc"
+    )
+    sender: str = Field(
+        "",
+        pattern=r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ._&-]{1,11})?$",
+        description="Name (up to 11 Latin letters) or number that SMS come from",
+    )
+    login: str = Field("", description="System id (SMPP), account SID (Twilio) or login (SMSC.ru)")
+    password: SecretStr | None = Field(
+        None, description="Password (SMPP, SMSC.ru) or auth token (Twilio)"
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, min_length=8, description="Signs reports of SMSC.ru; the one set in its cabinet"
+    )
+    price: str = Field(
+        "0", description="Price of a segment: 4.35, or by prefix +7=4.35 +375=9.10 12"
+    )
+    segments_per_s: int = Field(
+        10, ge=1, le=10_000, description="Segments a second that the provider allows"
+    )
+    api_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+[^/\s])?$",
+        description="Another address of the HTTP gateway, without a slash at the end",
+    )
+    smpp_host: str = Field("", description="Host of the message centre")
+    smpp_port: Port = Field(2775, description="Port of the message centre")
+    smpp_tls: bool = Field(False, description="Whether the message centre is spoken to under TLS")
+    smpp_system_type: str = Field(
+        "", max_length=12, description="System type, if the provider wants one"
+    )
+    smpp_window: int = Field(
+        10, ge=1, le=1_000, description="Requests under way at once that the provider allows"
+    )
+    smpp_hexadecimal_ids: bool = Field(
+        False, description="Whether ids are given in hexadecimal and reported in decimal"
+    )
+
+    @field_validator("price")
+    @classmethod
+    def _known_price(cls, value: str) -> str:
+        parse_tariff(value)
+        return value
 
 
 class ProgrammeSettings(Branch):
@@ -166,6 +214,7 @@ class Settings(BaseSettings):
     )
     web: WebSettings = WebSettings()
     telegram: TelegramSettings = TelegramSettings()
+    sms: SmsSettings = SmsSettings()
     programme: ProgrammeSettings = ProgrammeSettings()
 
     @property
