@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Browser, FrameLocator, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from app.database import database
 from app.demo.seed import seed
@@ -27,9 +27,9 @@ from loyalty.clock import VirtualClock
 from loyalty.rules.programme import ProgrammeRules
 from tests.availability import chromium_absence, require
 from tests.browser.chromium import chromium, film
+from tests.browser.customer import Customer
 
 ROOT = Path(__file__).parents[2]
-PHONE = "+7 900 123-45-67"
 
 
 @pytest.fixture(autouse=True)
@@ -97,83 +97,25 @@ async def demo(pharmacy: Path, tmp_path: Path) -> AsyncIterator[Demo]:
     await running.stop()
 
 
-class Customer:
-    """She, in the shop's chat on her phone."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = url
-
-    @property
-    def chat(self) -> FrameLocator:
-        return self.page.frame_locator("iframe")
-
-    async def open_chat(self) -> None:
-        await self.page.goto(f"{self.url}/shop")
-        await self.page.locator(".launcher").click()
-
-    async def taps(self, label: str) -> None:
-        await self.chat.get_by_role("button", name=label).last.click()
-
-    async def writes(self, text: str) -> None:
-        await self.chat.locator("#text").fill(text)
-        await self.chat.locator("#text").press("Enter")
-
-    async def sees(self, *texts: str) -> None:
-        """The newest message of the shop has all of this."""
-        newest = self.chat.locator(".message.shop").last
-        for text in texts:
-            await expect(newest).to_contain_text(text)
-
-    async def code_from_her_telephone(self) -> str:
-        """What the SMS says, on the demo's page of telephones."""
-        telephone = await self.page.context.new_page()
-        await telephone.goto(f"{self.url}/demo/phone")
-        text = await telephone.locator("main").inner_text()
-        await telephone.close()
-        return next(word for word in text.replace(".", " ").split() if _is_code(word))
-
-    async def joins(self) -> None:
-        await self.open_chat()
-        await self.taps("Русский")
-        await self.taps("Даю согласие")
-        await self.taps("Да, присылайте")
-        await self.sees("Последний шаг")
-        await self.writes(PHONE)
-        await self.sees("код")
-        await self.writes(await self.code_from_her_telephone())
-        await self.sees("Вы с нами!", "100 бонусов")
-
-    async def shows_her_card(self) -> Image.Image:
-        """A picture of her screen once the chat has scrolled to the card by itself."""
-        await self.taps("Моя карта")
-        photo = self.chat.locator(".message.shop").last.locator("img")
-        await expect(photo).to_be_in_viewport(ratio=1)
-        await self.stands_still(photo)
-        return Image.open(io.BytesIO(await self.page.screenshot()))
-
-    async def stands_still(self, photo: Locator) -> None:
-        """Until the picture is there, and no scroll moves it any more."""
-        await photo.evaluate("""async (photo) => {
-          await photo.decode();
-          const frame = () => new Promise(requestAnimationFrame);
-          for (let still = 0, top = NaN; still < 10; ) {
-            await frame();
-            still = photo.getBoundingClientRect().top === top ? still + 1 : 0;
-            top = photo.getBoundingClientRect().top;
-          }
-        }""")
-
-
-def _is_code(word: str) -> bool:
-    return len(word) == 6 and word.isdigit()
-
-
 async def her(browser: Browser, demo: Demo) -> Customer:
     context = await browser.new_context(
         locale="ru-RU", viewport={"width": 390, "height": 844}, device_scale_factor=2
     )
-    return Customer(await context.new_page(), demo.url)
+
+    async def code_on_her_telephone() -> str:
+        """What the SMS says, on the demo's page of telephones."""
+        telephone = await context.new_page()
+        await telephone.goto(f"{demo.url}/demo/phone")
+        code = await telephone.locator("#messages strong").first.inner_text()
+        await telephone.close()
+        return code
+
+    return Customer(await context.new_page(), f"{demo.url}/shop", code_on_her_telephone)
+
+
+async def her_screen_with_the_card(customer: Customer) -> Image.Image:
+    await customer.looks_at_her_card()
+    return Image.open(io.BytesIO(await customer.page.screenshot()))
 
 
 async def at_the_till(browser: Browser, demo: Demo) -> Page:
@@ -199,7 +141,7 @@ async def test_from_the_chat_to_the_till_and_back(demo: Demo, tmp_path: Path) ->
     async with chromium() as phone:
         customer = await her(phone, demo)
         await customer.joins()
-        screen = await customer.shows_her_card()
+        screen = await her_screen_with_the_card(customer)
 
         # An independent decoder reads the code off her screen, at a phone's size.
         [code] = zxingcpp.read_barcodes(screen)
@@ -237,7 +179,7 @@ async def test_with_the_network_cut_at_the_till(demo: Demo, tmp_path: Path) -> N
     async with chromium() as phone:
         customer = await her(phone, demo)
         await customer.joins()
-        screen = await customer.shows_her_card()
+        screen = await her_screen_with_the_card(customer)
         [code] = zxingcpp.read_barcodes(screen)
 
         async with chromium() as counter:
@@ -260,7 +202,7 @@ async def test_with_the_network_cut_at_the_till(demo: Demo, tmp_path: Path) -> N
 async def test_the_server_is_restarted_in_the_middle_of_the_conversation(demo: Demo) -> None:
     async with chromium() as phone:
         customer = await her(phone, demo)
-        await customer.open_chat()
+        await customer.opens_the_chat()
         await customer.taps("Русский")
         await customer.taps("Даю согласие")
         await customer.sees("акции")

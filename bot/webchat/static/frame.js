@@ -15,10 +15,12 @@ const scroll = byId("scroll");
 const log = byId("log");
 const busy = new Map(); // click id → button
 const NEAR_PX = 60;
+const GAP_PX = 8;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 let shown = !embedded;
 let following = true; // the newest message stays in sight until she scrolls away from it
 let lastTop = 0;
+let lastHeight = 0;
 let typingTimer = null;
 let toastTimer = null;
 let bannerTimer = null;
@@ -26,7 +28,7 @@ let bannerTimer = null;
 paint(query.get("colour"));
 byId("close").hidden = !embedded;
 
-const thread = new Thread(log, words, language, { click, enlarge });
+const thread = new Thread(log, words, language, { click, enlarge, unfocused: () => composer.focus() });
 const composer = new Composer(
   { form: byId("composer"), field: byId("text"), send: byId("send"), answers: byId("answers") },
   words,
@@ -194,20 +196,33 @@ function follow(behavior) {
   keepUp(behavior);
 }
 
+// To the end, but not past the beginning of a message that is higher than the window. Never up: only she does that.
 function keepUp(behavior = "smooth") {
-  if (following) scroll.scrollTo({ top: scroll.scrollHeight, behavior: calm.matches ? "instant" : behavior });
+  if (!following) return;
+  const top = Math.min(scroll.scrollHeight - scroll.clientHeight, thread.topOfNewest - GAP_PX);
+  if (top > scroll.scrollTop) scroll.scrollTo({ top, behavior: calm.matches ? "instant" : behavior });
 }
 
-// Only she scrolls up: we never do.
 function scrolled() {
-  const isNear = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_PX;
-  if (isNear) {
+  if (isNearEnd(scroll.clientHeight)) {
     following = true;
     byId("newest").hidden = true;
   } else if (scroll.scrollTop < lastTop) {
     following = false;
   }
   lastTop = scroll.scrollTop;
+}
+
+function isNearEnd(height) {
+  return scroll.scrollHeight - scroll.scrollTop - height < NEAR_PX;
+}
+
+// A keyboard or the quick answers take from the window: who was at the end stays there.
+function resized() {
+  const wasNearEnd = isNearEnd(lastHeight);
+  lastHeight = scroll.clientHeight;
+  if (wasNearEnd) scroll.scrollTo({ top: scroll.scrollHeight, behavior: "instant" });
+  else keepUp("instant");
 }
 
 function count() {
@@ -217,6 +232,12 @@ function count() {
 
 function tell(kind, fields = {}) {
   if (embedded) window.parent.postMessage({ kapsula: kind, ...fields }, "*");
+}
+
+function leave() {
+  if (!embedded) return;
+  shown = false; // what comes from now on is unread, even before the site has closed us
+  tell("close");
 }
 
 /** The site's accent, and black or white on it, whichever can be read. */
@@ -230,12 +251,12 @@ function paint(colour) {
 
 scroll.addEventListener("scroll", scrolled);
 byId("newest").addEventListener("click", () => follow());
-byId("close").addEventListener("click", () => tell("close"));
+byId("close").addEventListener("click", leave);
 document.addEventListener("visibilitychange", count);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !byId("picture").open) tell("close");
+  if (event.key === "Escape" && !byId("picture").open) leave();
 });
-new ResizeObserver(() => keepUp("instant")).observe(scroll);
+new ResizeObserver(resized).observe(scroll);
 new ResizeObserver(() => keepUp()).observe(log);
 window.addEventListener("message", (event) => {
   if (event.source !== window.parent || !event.data) return;

@@ -10,7 +10,7 @@ export class Thread {
   #items = new Map(); // message number → {message, element}
   #pending = new Map(); // client id → element
 
-  /** `on` has: click(message, data, button), enlarge(url). */
+  /** `on` has: click(message, data, button), enlarge(url), unfocused(). */
   constructor(list, words, language, on) {
     this.list = list;
     this.words = words;
@@ -21,7 +21,7 @@ export class Thread {
 
   get oldest() { return Math.min(...this.#items.keys()); }
   get newest() { return Math.max(0, ...this.#items.keys()); }
-  get isEmpty() { return this.#items.size === 0; }
+  get topOfNewest() { return this.list.lastElementChild?.offsetTop ?? 0; }
 
   countAfter(id) {
     return [...this.#items.values()].filter(({ message }) => message.id > id && message.from === "shop").length;
@@ -43,7 +43,7 @@ export class Thread {
     const known = this.#items.get(message.id);
     if (known && known.message.version >= message.version) return false;
     const element = this.#element(message);
-    if (known) known.element.replaceWith(element);
+    if (known) this.#replace(known.element, element);
     else {
       this.#pending.get(message.client_id)?.remove();
       this.#pending.delete(message.client_id);
@@ -56,9 +56,12 @@ export class Thread {
   }
 
   remove(id) {
-    this.#items.get(id)?.element.remove();
+    const element = this.#items.get(id)?.element;
+    const held = element?.contains(document.activeElement);
+    element?.remove();
     this.#items.delete(id);
     this.#days();
+    if (held) this.on.unfocused();
   }
 
   /** A text that has not come back from the server yet. */
@@ -67,6 +70,16 @@ export class Thread {
     const element = this.#element({ from: "me", at, runs: [{ text }], pending: true });
     this.#pending.set(id, element);
     this.list.append(element);
+  }
+
+  /** The focus stays on a button that the newer version still has: on no other, which nobody chose. */
+  #replace(old, element) {
+    const held = old.contains(document.activeElement) ? document.activeElement : null;
+    old.replaceWith(element);
+    if (!held) return;
+    const same = [...element.querySelectorAll("button")].find((button) => button.textContent === held.textContent);
+    if (same) same.focus({ preventScroll: true });
+    else this.on.unfocused();
   }
 
   #insert(element, id) {
