@@ -198,6 +198,13 @@ _RELIEVED = listed(
     DELETE FROM contact WHERE message_id IN {list} AND NOT EXISTS (
         SELECT 1 FROM attempt a WHERE a.message_id = contact.message_id
         AND a.state IN ('sent', 'unknown', 'sending'))
+    RETURNING customer_id
+    """
+)
+_TURN_HAS_COME = listed(
+    """
+    UPDATE message SET not_before = $2 WHERE customer_id IN {list} AND state = 'queued'
+    AND topic <> 'service' AND reason LIKE 'capped:%' AND not_before > $2
     """
 )
 _HABIT = listed(
@@ -226,10 +233,16 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
             await query(*_RECORD_ATTEMPTS, as_rows(_attempt_row(o) for o in tried), instant)
             await _keep_provider_ids(tried)
             await _press(tried, instant)
-        over = [o.message_id for o in by_id if o.state in ("failed", "skipped")]
-        if over:
-            await query(*_RELIEVED, as_list(over))
+        await _relieve([o.message_id for o in by_id if o.state in ("failed", "skipped")], instant)
     return own
+
+
+async def _relieve(over: Sequence[int], instant: int) -> None:
+    """What has not gone presses upon nobody; those that waited because of it may go."""
+    if over:
+        relieved = await query(*_RELIEVED, as_list(over))
+        if relieved:
+            await query(*_TURN_HAS_COME, as_list(row["customer_id"] for row in relieved), instant)
 
 
 def _message_row(o: Outcome) -> dict[str, Any]:

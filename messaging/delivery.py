@@ -6,13 +6,25 @@ from datetime import datetime, timedelta
 
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
+from loyalty.rules.consents import is_granted
 from messaging.attempts import Beginning, Outcome, Verdict
 from messaging.channels.base import Channel, Failed, Outgoing, SendResult, Sent
-from messaging.facts import Facts
+from messaging.facts import Facts, Person
 from messaging.i18n import supported
 from messaging.outbox import Claimed
+from messaging.policy.caps import (
+    DAY_US,
+    DEFAULT_RULES,
+    Candidate,
+    Free,
+    Rule,
+    check,
+    horizon,
+    own_rule,
+)
 from messaging.policy.fronts import Front, in_order
 from messaging.policy.retries import RetryRules, retry_delay_s
+from messaging.policy.verdicts import Why
 from messaging.suppressions import Suppressed
 from messaging.templates import Reader, TemplateError, render
 
@@ -33,8 +45,31 @@ class Shut:
         return min(self.until[channel.name] for channel in channels)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """What the programme has laid down about writing to people."""
+
+    caps: Sequence[Rule] = DEFAULT_RULES
+
+    @property
+    def horizon(self) -> int:
+        """How far back contacts count, in microseconds; her own cap looks back a week."""
+        return max(horizon(self.caps), 7 * DAY_US)
+
+    def counts(self, message: Claimed, channel: str) -> bool:
+        """Whether a contact must be kept of it."""
+        rules = (*self.caps, own_rule(0))
+        return any(rule.counts.takes(message.topic, channel, message.kind) for rule in rules)
+
+
 def plan(
-    message: Claimed, facts: Facts, channels: Mapping[str, Channel], shut: Shut, *, at: datetime
+    message: Claimed,
+    facts: Facts,
+    policies: Policies,
+    channels: Mapping[str, Channel],
+    shut: Shut,
+    *,
+    at: datetime,
 ) -> Outgoing | Outcome:
     """One try of the message, or the outcome that ends or delays it. Reasons by name."""
     if to_micros(at) >= message.expires_at:
@@ -47,6 +82,12 @@ def plan(
             return Outcome(message_id=message.id, state="skipped", reason="customer_gone")
         reader = Reader(supported(message.language or person.language), person.timezone)
         fronts = in_order(person.fronts, at=to_micros(at))
+        if message.topic == "marketing":
+            fronts = [f for f in fronts if _agreed(person, f, channels)]
+            if not fronts:
+                return Outcome(message_id=message.id, state="skipped", reason=Why.NO_CONSENT)
+        if held_up := _capped(message, person, policies, at=to_micros(at)):
+            return held_up
     stopped = {front: facts.stopped(message, front) for front in fronts}
     fronts = [front for front in fronts if stopped[front] is None]
     if not fronts:
@@ -76,10 +117,33 @@ def plan(
     )
 
 
+def _agreed(person: Person, front: Front, channels: Mapping[str, Channel]) -> bool:
+    channel = channels.get(front.kind)
+    return channel is not None and is_granted(person.consents, "marketing", channel.name)
+
+
+def _capped(message: Claimed, person: Person, policies: Policies, *, at: int) -> Outcome | None:
+    """The wait for its turn, or the end of a message whose turn would come too late."""
+    rules = list(policies.caps)
+    if person.weekly_max is not None:
+        rules.append(own_rule(person.weekly_max))
+    others = [contact for message_id, contact in person.contacts if message_id != message.id]
+    found = check(rules, Candidate(message.topic, "", message.kind), others, at)
+    if isinstance(found, Free):
+        return None
+    if found.until is None or found.until >= message.expires_at:
+        reason = Why.CAPPED_UNTIL_EXPIRY.of(found.rule)
+        return Outcome(message_id=message.id, state="skipped", reason=reason)
+    return Outcome(
+        message_id=message.id, state="queued", reason=Why.CAPPED.of(found.rule),
+        not_before=found.until, waited=True,
+    )  # fmt: skip
+
+
 def _unreachable(message: Claimed, reasons: Sequence[str]) -> Outcome:
     if not reasons:
         return Outcome(message_id=message.id, state="skipped", reason="no_address")
-    suppressed = all(reason.startswith("suppressed: ") for reason in reasons)
+    suppressed = all(reason.startswith(Why.SUPPRESSED) for reason in reasons)
     return Outcome(
         message_id=message.id,
         state="skipped" if suppressed else "failed",
@@ -87,7 +151,9 @@ def _unreachable(message: Claimed, reasons: Sequence[str]) -> Outcome:
     )
 
 
-def beginning(outgoing: Outgoing, channel: Channel) -> Beginning:
+def beginning(
+    message: Claimed, outgoing: Outgoing, channel: Channel, policies: Policies
+) -> Beginning:
     return Beginning(
         attempt_id=outgoing.attempt_id,
         message_id=outgoing.message_id,
@@ -96,6 +162,7 @@ def beginning(outgoing: Outgoing, channel: Channel) -> Beginning:
         address=outgoing.address,
         body=outgoing.body.plain if channel.keeps_body else "",
         cost=channel.price(outgoing.body, outgoing.address),
+        presses=policies.counts(message, channel.name),
     )
 
 

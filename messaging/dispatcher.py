@@ -21,8 +21,8 @@ from messaging import attempts, outbox
 from messaging.attempts import Outcome
 from messaging.breaker import BreakerRules
 from messaging.channels.base import Channel, Outgoing, SendResult, Sent, Unknown
-from messaging.delivery import beginning, dead_address, judge, plan, verdict
-from messaging.facts import load_facts
+from messaging.delivery import Policies, beginning, dead_address, judge, plan, verdict
+from messaging.facts import load_facts, lock_customers
 from messaging.gates import Gates
 from messaging.metrics import DELAY, IN_FLIGHT, MESSAGES
 from messaging.notices import Notices, handle_events
@@ -58,6 +58,7 @@ class Dispatcher:
         *,
         wakeups: Wakeups | None = None,
         pacer: Pacer | None = None,
+        policies: Policies | None = None,
         rules: DispatcherRules | None = None,
     ) -> None:
         self._clock = clock
@@ -66,6 +67,7 @@ class Dispatcher:
         self._gates = Gates(channels, pacer or LocalPacer(), BreakerRules())
         self._notices = notices
         self._wakeups = wakeups or Wakeups()
+        self._policies = policies or Policies()
         self._rules = rules or DispatcherRules()
         self._owner = secrets.token_hex(8)
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
@@ -147,13 +149,18 @@ class Dispatcher:
         if not chosen:
             return 0
         now = self._clock.now()
-        facts = await load_facts(chosen, at=to_micros(now))
         shut = self._gates.shut(to_micros(now))
-        plans = [(m, plan(m, facts, self._channels, shut, at=now)) for m in chosen]
-        plans = [(m, decided) for m, decided in plans if await self._admits(decided)]
-        outgoing = [(m, decided) for m, decided in plans if isinstance(decided, Outgoing)]
-        beginnings = [beginning(o, self._channels[o.address_kind]) for _, o in outgoing]
         async with transaction():
+            await lock_customers(chosen)
+            facts = await load_facts(chosen, at=to_micros(now), horizon=self._policies.horizon)
+            plans = [
+                (m, plan(m, facts, self._policies, self._channels, shut, at=now)) for m in chosen
+            ]
+            plans = [(m, decided) for m, decided in plans if await self._admits(decided)]
+            outgoing = [(m, decided) for m, decided in plans if isinstance(decided, Outgoing)]
+            beginnings = [
+                beginning(m, o, self._channels[o.address_kind], self._policies) for m, o in outgoing
+            ]
             begun = await attempts.begin(self._owner, beginnings, at=now)
             await attempts.tell([verdict(d, self._channels) for _, d in plans], at=now)
         gone = {message.id for message, _ in plans}

@@ -1,15 +1,19 @@
 """What the decisions about a batch of messages stand on, loaded in a few queries.
 
-Everything binds late: addresses, language and suppressions are those of the moment of sending.
+Everything binds late: addresses, consents and contacts are those of the moment of sending.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from loyalty.database import query
+from loyalty.database import dialect, query
+from loyalty.rules.consents import Consents, standing
 from messaging import suppressions
 from messaging.outbox import Claimed
+from messaging.policy.caps import Contact
 from messaging.policy.fronts import Front
+from messaging.policy.verdicts import Why
 from messaging.records import as_list, listed
 
 
@@ -21,6 +25,10 @@ class Person:
     timezone: str
     erased: bool
     fronts: Sequence[Front]
+    consents: Consents = field(default_factory=dict)
+    contacts: Sequence[tuple[int, Contact]] = ()
+    """By message, what the caps may count; loaded only when a message to her may be capped."""
+    weekly_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +45,54 @@ class Facts:
             return reason
         topics = self.suppressed.get((front.kind, front.value), {})
         reason = topics.get("") or topics.get(message.topic)
-        return f"suppressed: {reason}" if reason else None
+        return Why.SUPPRESSED.of(reason) if reason else None
+
+
+_LOCK = listed("SELECT id FROM customer WHERE id IN {list} ORDER BY id FOR NO KEY UPDATE")[0]
+
+
+async def lock_customers(messages: Sequence[Claimed]) -> None:
+    """Let nobody else reserve contacts of these customers before this transaction ends.
+
+    Service messages press upon nobody. On SQLite the transaction itself is the only writer.
+    """
+    ids = _customers(messages, pressing=True)
+    if ids and dialect() == "postgres":
+        await query(_LOCK, None, as_list(ids))
+
+
+def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[int]:
+    return sorted(
+        {
+            message.customer_id
+            for message in messages
+            if message.customer_id is not None and not (pressing and message.topic == "service")
+        }
+    )
 
 
 _PEOPLE = listed(
-    "SELECT id, language, timezone, erased_at FROM customer WHERE id IN {list}",
+    """
+    SELECT c.id, c.language, c.timezone, c.erased_at, p.weekly_max
+    FROM customer c LEFT JOIN preference p ON p.customer_id = c.id WHERE c.id IN {list}
+    """
 )
 _FRONTS = listed(
     """
     SELECT customer_id, kind, value FROM identity
     WHERE customer_id IN {list} AND kind IN ('telegram', 'webchat') AND ended_at IS NULL
+    """
+)
+_CONSENTS = listed(
+    """
+    SELECT customer_id, purpose, channel, granted FROM consent_fact
+    WHERE customer_id IN {list} ORDER BY at, id
+    """
+)
+_CONTACTS = listed(
+    """
+    SELECT customer_id, message_id, topic, channel, kind, at FROM contact
+    WHERE customer_id IN {list} AND at > $2
     """
 )
 _SEEN = listed("SELECT id, seen_at FROM chat_thread WHERE id IN {list}")
@@ -58,10 +104,13 @@ _REFUSED = listed(
 )
 
 
-async def load_facts(messages: Sequence[Claimed], *, at: int) -> Facts:
-    """Read what concerns these messages; `at` in microseconds."""
-    ids = sorted({m.customer_id for m in messages if m.customer_id is not None})
-    people = await _people(ids) if ids else {}
+async def load_facts(messages: Sequence[Claimed], *, at: int, horizon: int) -> Facts:
+    """Read what concerns these messages: at an instant, with contacts as far back as `horizon`.
+
+    Both in microseconds.
+    """
+    ids, pressing = _customers(messages), _customers(messages, pressing=True)
+    people = await _people(ids, pressing, at - horizon) if ids else {}
     addresses = [(f.kind, f.value) for person in people.values() for f in person.fronts]
     addresses += [(m.address_kind, m.address) for m in messages if m.customer_id is None]
     suppressed: dict[tuple[str, str], dict[str, str]] = {}
@@ -70,17 +119,34 @@ async def load_facts(messages: Sequence[Claimed], *, at: int) -> Facts:
     return Facts(people, await _refusals([m.id for m in messages if m.tries > 1]), suppressed)
 
 
-async def _people(ids: Sequence[int]) -> dict[int, Person]:
+async def _people(ids: Sequence[int], pressing: Sequence[int], since: int) -> dict[int, Person]:
     fronts = await _open_fronts(ids)
+    consents = await _grouped(_CONSENTS, pressing)
+    contacts = await _grouped(_CONTACTS, pressing, since)
     return {
         row["id"]: Person(
             language=row["language"],
             timezone=row["timezone"],
             erased=row["erased_at"] is not None,
             fronts=fronts.get(row["id"], []),
+            consents=standing((p, c, bool(yes)) for p, c, yes in consents.get(row["id"], ())),
+            contacts=[(m, Contact(*rest)) for m, *rest in contacts.get(row["id"], ())],
+            weekly_max=row["weekly_max"],
         )
         for row in await query(*_PEOPLE, as_list(ids))
     }
+
+
+async def _grouped(
+    text: tuple[str, str], customers: Sequence[int], *args: int
+) -> dict[int, list[tuple[Any, ...]]]:
+    """The rows of each customer, without her id."""
+    grouped: dict[int, list[tuple[Any, ...]]] = {}
+    if customers:
+        for row in await query(*text, as_list(customers), *args):
+            customer_id, *rest = tuple(row)
+            grouped.setdefault(customer_id, []).append(tuple(rest))
+    return grouped
 
 
 async def _open_fronts(customer_ids: Sequence[int]) -> dict[int, list[Front]]:

@@ -5,7 +5,7 @@ sends, when and how often is `dispatcher`'s.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -140,13 +140,6 @@ _CLAIM_SQLITE = f"""
         ORDER BY priority, not_before, id LIMIT $2)
     RETURNING {_CLAIMED}
 """  # noqa: S608
-_RIVALS = listed(
-    f"""
-    UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
-    WHERE state = 'queued' AND topic <> 'service' AND customer_id IN {{list}} AND not_before <= $2
-    RETURNING {_CLAIMED}
-    """  # noqa: S608
-)
 
 
 async def claim(owner: str, *, limit: int, at: datetime, lease_until: datetime) -> list[Claimed]:
@@ -155,19 +148,6 @@ async def claim(owner: str, *, limit: int, at: datetime, lease_until: datetime) 
         _CLAIM_POSTGRES, _CLAIM_SQLITE, to_micros(at), limit, owner, to_micros(lease_until)
     )
     rows.sort(key=lambda row: (row["priority"], row["not_before"], row["id"]))
-    return [_claimed(row) for row in rows]
-
-
-async def claim_rivals(
-    owner: str, customer_ids: Iterable[int], *, at: datetime, lease_until: datetime
-) -> list[Claimed]:
-    """Take all else that is due for these customers and counts against the caps.
-
-    For a worker that holds the customers' locks, to choose the best of what waits.
-    """
-    rows = await query(
-        *_RIVALS, as_list(customer_ids), to_micros(at), owner, to_micros(lease_until)
-    )
     return [_claimed(row) for row in rows]
 
 

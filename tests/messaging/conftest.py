@@ -1,7 +1,7 @@
 """A channel that does as it is told, a customer with a telephone, a dispatcher over both."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
 from messaging.outbox import Draft
 from messaging.templates import Body
+from tests.backends import Backend
 
 
 class ToldChannel:
@@ -59,6 +60,14 @@ class ToldChannel:
     @property
     def texts(self) -> list[str]:
         return [outgoing.body.plain for outgoing in self.got]
+
+
+@pytest.fixture
+def shared_url(postgres: Backend) -> Iterator[str]:
+    """A Postgres database that several processes may open."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,19 +19,10 @@ from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
 from messaging.outbox import Draft, enqueue
 from messaging.wakeups import Wakeups
-from tests.backends import Backend
 from tests.messaging.conftest import ToldChannel, attempts, states, until
 
 ROOT = Path(__file__).parents[2]
 Make = Callable[..., Draft]
-
-
-@pytest.fixture
-def shared_url(postgres: Backend) -> Iterator[str]:
-    """A Postgres database that several processes may open."""
-    url = postgres.create()
-    yield url
-    postgres.drop(url)
 
 
 @asynccontextmanager

@@ -325,7 +325,7 @@ class TestProviders:
         assert len(channel.got) == 1
         assert await states() == {
             "a": ("failed", "blocked"),
-            "b": ("skipped", "suppressed: blocked"),
+            "b": ("skipped", "suppressed:blocked"),
         }
         assert await lift("telegram", "1", reason="blocked", at=clock.now())
         await enqueue([code("c", customer_id=anna)], at=clock.now())

@@ -18,7 +18,7 @@ from messaging.templates import Body
 
 class PrintingChannel:
     name = "sms"
-    address_kinds = ("phone",)
+    address_kinds = ("phone", "telegram")
     keeps_body = False
     reports: Sequence[Status] = ()
     limits: Sequence[Limit] = ()
