@@ -1,4 +1,4 @@
-"""Instants as a table writes them: `Mon 09:00`, and spans such as `2d 3h`."""
+"""Instants and spans as a table writes them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,10 +14,14 @@ def span(text: str) -> int:
     return sum(int(word[:-1]) * _UNITS[word[-1]] for word in text.split())
 
 
+def instant(text: str) -> int:
+    """`2026-03-29T01:30+0100` in microseconds."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
 def utc(text: str) -> int:
-    """`2026-03-29 00:59` or `…:59.999999` with seconds, in UTC."""
-    instant = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return (instant - _EPOCH) // timedelta(microseconds=1)
+    """`2026-03-29 00:30` in UTC."""
+    return instant(f"{text}+00:00")
 
 
 def as_utc(micros: int) -> datetime:
