@@ -16,7 +16,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import ErrorEvent, Message
 
 from bot.desk import Desk, SendCode
-from bot.dialogues import card, join, language, leave, points, start
+from bot.dialogues import blocking, card, join, language, leave, points, start
 from bot.dialogues import help as help_
 from bot.fronts import TELEGRAM, WEBCHAT
 from bot.middlewares import AnswersClicks, WhoSpeaks
@@ -70,7 +70,7 @@ def build_dispatcher(
     )
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
-    for module in (points, card, start, join, language, help_, leave):  # the most asked first
+    for module in (points, card, start, join, language, help_, leave, blocking):  # most asked first
         dispatcher.include_router(module.router())
     dispatcher.include_router(help_.last_resort())
     dispatcher.include_router(join.strangers())

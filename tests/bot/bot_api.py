@@ -124,6 +124,26 @@ class BotApi:
             contact["user_id"] = contact_of
         await self.deliver({"message": self._from_person(user_id) | {"contact": contact}})
 
+    async def stop_or_start(self, user_id: int, *, stops: bool) -> None:
+        """She blocks the bot, or unblocks it."""
+        person, bot = (
+            self.chats[user_id].user,
+            {"id": int(TOKEN.split(":")[0]), "is_bot": True, "first_name": "K"},
+        )
+        member = {"status": "member", "user": bot}
+        kicked = {"status": "kicked", "user": bot, "until_date": 0}
+        await self.deliver(
+            {
+                "my_chat_member": {
+                    "chat": {"id": user_id, "type": "private", "first_name": "Анна"},
+                    "from": person,
+                    "date": 1_767_225_600,
+                    "old_chat_member": member if stops else kicked,
+                    "new_chat_member": kicked if stops else member,
+                }
+            }
+        )
+
     async def click(self, user_id: int, message_id: int, data: str) -> None:
         chat = self.chats[user_id]
         query_id = f"q{self._next_update}"

@@ -2,7 +2,9 @@
 
 import pytest
 
+from loyalty.instants import to_micros
 from loyalty.programme import Programme
+from messaging import suppressions
 from tests.conversations.people import MENU_EN, MENU_RU, join
 from tests.conversations.stage import Chat, Stage, TelegramChat
 
@@ -109,3 +111,21 @@ async def test_a_bug_is_one_sentence_for_the_customer(
     await telegram.send("/points")
     telegram.sees("У нас что-то сломалось")
     telegram.does_not_see("fire")
+
+
+async def test_who_stops_the_bot_is_left_alone_until_she_comes_back(
+    stage: Stage, telegram: TelegramChat, programme: Programme
+) -> None:
+    await join(telegram)
+    address = [("telegram", telegram.identity)]
+
+    async def reasons() -> list[str]:
+        at = to_micros(programme.clock.now())
+        return [entry.reason for entry in await suppressions.standing(address, at=at)]
+
+    await stage.api.stop_or_start(telegram.user_id, stops=True)
+    assert await reasons() == ["blocked"]
+    await stage.api.stop_or_start(telegram.user_id, stops=False)
+    assert await reasons() == []
+    await telegram.send("/points")
+    telegram.sees("У вас 100 бонусов")
