@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from messaging.policy.verdicts import Send, Skip, Verdict, Wait, Why
+
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 
@@ -122,6 +124,15 @@ def check(
 def horizon(rules: Iterable[Rule]) -> int:
     """How far back contacts need be loaded, in microseconds: those with `at > now - horizon`."""
     return max((rule.window_us for rule in rules), default=0)
+
+
+def as_verdict(found: Free | Full, expires_at: int) -> Verdict:
+    """What the caps' answer means to a message: one that would expire before then is skipped."""
+    if isinstance(found, Free):
+        return Send()
+    if found.until is None or found.until >= expires_at:
+        return Skip(Why.CAPPED_UNTIL_EXPIRY.of(found.rule))
+    return Wait(Why.CAPPED.of(found.rule), found.until)
 
 
 class Tally:

@@ -128,7 +128,7 @@ class BotApi:
         """She blocks the bot, or unblocks it."""
         person, bot = (
             self.chats[user_id].user,
-            {"id": int(TOKEN.split(":")[0]), "is_bot": True, "first_name": "K"},
+            {"id": int(TOKEN.split(":", maxsplit=1)[0]), "is_bot": True, "first_name": "K"},
         )
         member = {"status": "member", "user": bot}
         kicked = {"status": "kicked", "user": bot, "until_date": 0}
