@@ -1,0 +1,77 @@
+"""The words of an HTML mail for readers without HTML: links keep their addresses, lists a dash."""
+
+import html
+import re
+
+_UNSEEN = re.compile(
+    r"<!--.*?-->|<(head|style|script|title)\b[^>]*>.*?</\1\s*>"
+    r"|<(div|span)\b[^>]*\bdisplay\s*:\s*none[^>]*>.*?</\2\s*>",
+    re.DOTALL | re.IGNORECASE,
+)
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*|!)([^>]*)>")
+_SPACES = re.compile(r"[ \t\r\f\v\xa0]+")
+_ANY_SPACES = re.compile(r"\s+")
+_AROUND_BREAK = re.compile(r" +\n *|\n +")
+_EMPTY_LINES = re.compile(r"\n{3,}")
+_ATTRIBUTE = r"""\b{name}\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
+_HREF = re.compile(_ATTRIBUTE.format(name="href"), re.IGNORECASE)
+_ALT = re.compile(_ATTRIBUTE.format(name="alt"), re.IGNORECASE)
+_PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre"})
+_LINES = frozenset({"div", "tr", "table", "section", "article", "header", "footer", "dt", "dd"})
+_SILENT = frozenset({"b", "i", "u", "s", "strong", "em", "code", "span", "font", "tg-spoiler"})
+_SCHEMES = ("http://", "https://", "mailto:", "tel:")
+
+
+def plain_text(markup: str, *, breaks_kept: bool = False) -> str:
+    """`markup` as text. `breaks_kept`: a line break in it is one (Telegram's HTML), not a space."""
+    if not breaks_kept:
+        markup = _ANY_SPACES.sub(" ", _UNSEEN.sub("", markup))
+    words, *tags = _TAG.split(markup)
+    pieces = [html.unescape(words)]
+    links: list[tuple[str, int]] = []  # open ones: where to, and which piece is its first
+    for i in range(0, len(tags), 4):
+        slash, name, attributes, words = tags[i : i + 4]
+        if name not in _SILENT:
+            _add_tag(name.lower(), bool(slash), attributes, pieces, links)
+        if words:
+            pieces.append(html.unescape(words))
+    text = "".join(pieces)
+    if not breaks_kept or "  " in text or "\xa0" in text:
+        text = _SPACES.sub(" ", text)
+    return _EMPTY_LINES.sub("\n\n", _AROUND_BREAK.sub("\n", text)).strip()
+
+
+def _add_tag(
+    name: str, closing: bool, attributes: str, pieces: list[str], links: list[tuple[str, int]]
+) -> None:
+    if name == "a":
+        if closing and links:
+            _end_link(pieces, *links.pop())
+        elif not closing:
+            links.append((_attribute(_HREF, attributes), len(pieces)))
+    elif name == "img":
+        pieces.append(_attribute(_ALT, attributes))
+    elif name == "br":
+        pieces.append("\n")
+    elif name == "hr":
+        pieces.append("\n---\n")
+    elif name == "li" and not closing:
+        pieces.append("\n- ")
+    elif name in ("td", "th") and closing:
+        pieces.append(" ")
+    elif name in _PARAGRAPHS:
+        pieces.append("\n\n")
+    elif name in _LINES:
+        pieces.append("\n")
+
+
+def _end_link(pieces: list[str], address: str, first: int) -> None:
+    label = "".join(pieces[first:]).strip()
+    bare = address.removeprefix("mailto:").removeprefix("tel:")
+    if address.lower().startswith(_SCHEMES) and label not in (address, bare):
+        pieces.append(f" ({address})" if label else address)
+
+
+def _attribute(pattern: re.Pattern[str], attributes: str) -> str:
+    found = pattern.search(attributes)
+    return html.unescape(next(filter(None, found.groups()), "")) if found else ""
