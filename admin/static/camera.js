@@ -25,6 +25,7 @@ export function closeCamera() {
 
 async function start(onCode) {
   error.textContent = "";
+  video.parentElement.hidden = false;
   dialog.showModal();
   try {
     stream = await navigator.mediaDevices.getUserMedia({
@@ -32,6 +33,7 @@ async function start(onCode) {
       video: { facingMode: "environment", width: { ideal: FRAME_SIDE_MAX }, height: { ideal: 720 } },
     });
   } catch {
+    video.parentElement.hidden = true;
     error.textContent = t("The camera cannot be used. Allow it in the browser, or type the number.");
     return;
   }

@@ -6,6 +6,7 @@ import { money, number, t, time } from "./words.js";
 
 const SURE_FOR_MS = 5000;
 const RECENT = "kapsula-recent";
+let sure = { number: null, until: 0 }; // the receipt whose cancelling was asked for; it survives a redrawn list
 
 export function prepareLists() {
   changes.addEventListener("receipts", showRecent);
@@ -73,20 +74,24 @@ function recentRow(receipt) {
 function cancelButton(receipt) {
   const button = element("button", { type: "button" }, t("Cancel it"));
   button.setAttribute("aria-label", t("Cancel receipt {number}", { number: receipt.receipt_number }));
+  const isAsked = () => sure.number === receipt.receipt_number && performance.now() < sure.until;
+  const draw = () => {
+    button.classList.toggle("danger", isAsked());
+    button.textContent = isAsked() ? t("Sure?") : t("Cancel it");
+    if (isAsked()) setTimeout(draw, sure.until - performance.now());
+  };
+  draw();
   button.addEventListener("click", async () => {
-    if (!button.classList.contains("danger")) {
-      button.classList.add("danger");
-      button.textContent = t("Sure?");
-      setTimeout(() => {
-        button.classList.remove("danger");
-        button.textContent = t("Cancel it");
-      }, SURE_FOR_MS);
-      return;
+    if (!isAsked()) {
+      sure = { number: receipt.receipt_number, until: performance.now() + SURE_FOR_MS };
+      return draw();
     }
+    sure = { number: null, until: 0 };
     button.disabled = true;
     const refused = await cancel(receipt.receipt_number, receipt.total_minor);
     if (!refused) return;
     button.disabled = false;
+    draw();
     button.closest("li").querySelector(".what span").textContent = refused.title;
   });
   return button;

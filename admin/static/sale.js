@@ -232,7 +232,7 @@ function drawQuote(fields = null) {
   if (spendRadio.disabled && spendRadio.checked) document.querySelector("[name=mode][value=earn]").checked = true;
   range.max = String(Math.max(1, spendable));
   byId("spend-box").hidden = mode() !== "spend";
-  byId("spend-note").textContent = quote && !offline ? t("at most {points}", { points: points(spendable) }) : "";
+  byId("spend-note").textContent = spendable ? t("at most {points}", { points: points(spendable) }) : "";
   byId("earn-note").textContent = quote && quote.spend === 0 ? `+${points(quote.earn)}` : "";
   byId("sums").hidden = !quote;
   if (quote) {

@@ -48,7 +48,7 @@ async function find(text) {
     byId("sale-error").textContent = refused;
     return;
   }
-  showScreen("scan");
+  if (byId("scan").hidden) showScreen("scan"); // else what was typed stays, to be corrected
   fieldError(field, refused);
 }
 

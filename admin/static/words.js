@@ -6,6 +6,7 @@ const plural = new Intl.PluralRules(language);
 const count = new Intl.NumberFormat(language);
 const moneyFormat = new Intl.NumberFormat(language, { style: "currency", currency });
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+const calendar = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 const minorDigits = moneyFormat.resolvedOptions().maximumFractionDigits;
 const minorUnits = 10 ** minorDigits;
 
@@ -34,8 +35,11 @@ export function money(minor) {
   return moneyFormat.format(minor / minorUnits);
 }
 
+// The time of day, with the day unless it is today's.
 export function time(instant) {
-  return clock.format(new Date(instant));
+  const at = new Date(instant);
+  const isToday = at.toDateString() === new Date().toDateString();
+  return isToday ? clock.format(at) : `${calendar.format(at)} ${clock.format(at)}`;
 }
 
 // "1 234,50" as minor units; null when it is no sum of money. No floats: digits are shifted as text.

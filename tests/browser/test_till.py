@@ -255,6 +255,7 @@ async def test_typed_digits(browser: Browser, pharmacy: Pharmacy) -> None:
         await page.click("#card-find")
         if seen:
             await expect(page.locator("#card-error")).to_contain_text(seen)
+            assert await page.input_value("#card") == text  # to be corrected
             continue
         await expect(page.locator("#sale")).to_be_visible()
         await expect(page.locator("#customer-name")).to_have_text("Анна")
@@ -277,6 +278,49 @@ async def test_what_is_wrong_is_said_beside_the_field(browser: Browser, pharmacy
     await expect(page.locator("#confirm")).to_be_disabled()
     await page.fill("#number", "R2")
     await expect(page.locator("#confirm")).to_be_enabled()
+
+
+async def test_the_question_before_a_cancel_survives_a_new_list(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, pharmacy.card_number)
+    await sell(page, "R1", "1000")
+    await page.click("#next")
+    cancel = page.locator("#recent-rows [data-number=R1] button")
+    before = await cancel.element_handle()
+    await cancel.click()
+    async with page.expect_response("**/till/api/recent"):
+        await page.evaluate("dispatchEvent(new Event('online'))")
+    await page.wait_for_function("(button) => !button.isConnected", arg=before)
+    await expect(cancel).to_have_text("Точно?")
+    await expect(cancel).to_have_text("Отменить")  # and is forgotten after a while
+
+
+@pytest.mark.parametrize("width", [320, 390, 860])
+async def test_nothing_is_wider_than_the_screen(
+    browser: Browser, pharmacy: Pharmacy, width: int
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await page.set_viewport_size({"width": width, "height": 700})
+
+    async def is_contained() -> None:
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+
+    await is_contained()
+    await scan(page, pharmacy.card_number)
+    await expect(page.locator("#number")).to_be_focused()
+    await scan(page, "4600000000017")
+    await expect(page.locator("#goods-lines")).to_contain_text("Нурофен")
+    await page.fill("#number", "2026-11-24.0000123456")
+    await expect(page.locator("#confirm")).to_be_enabled()
+    await is_contained()
+    await page.click("#confirm")
+    await expect(page.locator("#done-title")).to_be_visible()
+    await is_contained()
+    await page.click("#next")
+    await expect(page.locator("#recent-rows li")).to_have_count(1)
+    await is_contained()
 
 
 async def test_fast_fingers_are_no_scanner(browser: Browser, pharmacy: Pharmacy) -> None:
