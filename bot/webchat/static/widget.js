@@ -46,6 +46,9 @@
       animation: rise .22s cubic-bezier(.2, .9, .3, 1.1);
     }
     iframe { border: 0; width: 100%; height: 100%; display: block; color-scheme: auto; }
+    @media (prefers-color-scheme: dark) {
+      .panel { box-shadow: 0 18px 60px rgb(0 0 0 / 50%), 0 0 0 1px rgb(255 255 255 / 14%); }
+    }
     @keyframes rise { from { opacity: 0; transform: translateY(16px) scale(.98); } }
     @media (max-width: 520px) {
       .panel { inset: 0; width: 100%; height: 100%; height: 100dvh; border-radius: 0; }
