@@ -1,11 +1,23 @@
 """The chat under load: "show balance" against a bare aiogram echo bot on the same transport.
 
     python -m benchmarks.chat [--rounds 5] [--seconds 4] [--customers 200] [--callers 32]
+                              [--redis URL]
 
-One server process on a database of its own serves four bots, which take turns: ours and an echo bot
-through the web chat (a real socket, transcript and all), ours and an echo bot through a Telegram
-webhook (a real POST; the reply is the answer to it, the echo bot behind aiogram's own request
-handler). The load comes from this process: so many callers, each sends when it has its answer.
+One server process on a database of its own serves four bots, which take turns:
+
+- ours and an echo bot through the web chat: a real socket, the visitor known by her secret, both
+  texts written to the transcript and shown in the tab. That is the transport, so the echo bot pays
+  for it as well, and an echo bot that kept no transcript would be faster;
+- ours and an echo bot through a Telegram webhook: a real POST, and the reply is the answer to it.
+  The echo bot stands behind aiogram's own request handler and asks no database at all.
+
+So a ratio tells what the application adds: who she is, where the dialogue stands, what she has, the
+page in her language and its buttons. The load comes from this process: so many callers, each sends
+when it has its answer. Besides the rates the report gives the processor time of an update, in our
+server and in Postgres if that runs here: it depends less on what else the machine does.
+
+With `--redis` the place in a dialogue and its lock are kept as several processes keep them, without
+it as one process does. The echo bot keeps neither.
 Aims: at least half of the echo bot's updates a second on either transport.
 """
 
@@ -26,6 +38,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 from aiogram import Bot, Dispatcher
 from aiogram.methods import SendMessage
 from aiogram.types import Message
@@ -56,6 +69,7 @@ WEBHOOK_SECRET = "a-secret-of-the-benchmark"
 TOKEN = "4242424242:a-token-of-the-benchmark-of-thirty-five"
 OPERATIONS = 8
 QUESTION = "/points"
+POINTS = f"{ProgrammeRules().welcome_points + 97 * OPERATIONS}"
 UNLIMITED = WebchatLimits(frames=10**9, new_threads=10**9)
 WARM_UP_S = 2.0
 
@@ -84,7 +98,7 @@ async def seed(url: str, customers: int) -> list[Person]:
             people.append(Person(10_000 + n, secret))
         now = to_micros(clock.now())
         await programme.ledger.post_many(
-            Accrue(key=f"seed:{her}:{k}", account_id=her, points=10 + k, at=now)
+            Accrue(key=f"seed:{her}:{k}", account_id=her, points=97, at=now)
             for her in sorted(set(ids))
             for k in range(OPERATIONS)
         )
@@ -123,12 +137,13 @@ def echo_dispatcher() -> Dispatcher:
     return dispatcher
 
 
-def our_app(programme: Programme) -> web.Application:
+def our_app(programme: Programme, redis_url: str | None) -> web.Application:
     async def send_code(phone: str, code: str, language: str) -> None:
         raise AssertionError("everybody has joined")
 
     clock = programme.clock
-    dispatcher = build_dispatcher(programme, memory=dialogue_memory(clock), send_code=send_code)
+    memory = dialogue_memory(clock, redis_url)
+    dispatcher = build_dispatcher(programme, memory=memory, send_code=send_code)
     app = web.Application()
     telegram = make_telegram_bot(TOKEN)
     add_webhook(app, dispatcher, telegram, secret=WEBHOOK_SECRET)
@@ -154,12 +169,13 @@ def _add_chat(app: web.Application, programme: Programme, dispatcher: Dispatcher
     add_webchat(app, programme, dispatcher, bot, WebchatOptions(limits=UNLIMITED))
 
 
-async def serve(url: str, ports: Sequence[int]) -> None:
+async def serve(url: str, ports: Sequence[int], redis_url: str | None) -> None:
     async with database(url, migrate=False):
         programme = build_programme(clock=SystemClock(), secret=SECRET, rules=ProgrammeRules())
         runners = []
-        for make, port in zip((our_app, echo_app), ports, strict=True):
-            runner = web.AppRunner(make(programme), access_log=None)
+        apps = our_app(programme, redis_url), echo_app(programme)
+        for app, port in zip(apps, ports, strict=True):
+            runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", port).start()
             runners.append(runner)
@@ -172,18 +188,20 @@ async def serve(url: str, ports: Sequence[int]) -> None:
         await programme.stop()
 
 
-def _serve(url: str, ports: Sequence[int]) -> None:
-    asyncio.run(serve(url, ports))
+def _serve(url: str, ports: Sequence[int], redis_url: str | None) -> None:
+    asyncio.run(serve(url, ports, redis_url))
 
 
 @contextmanager
-def server(url: str) -> Iterator[tuple[list[str], int]]:
+def server(url: str, redis_url: str | None) -> Iterator[tuple[list[str], int]]:
     """A server process; yields the address of our bot and of the echo bot, and its pid."""
     with socket.socket() as one, socket.socket() as other:
         for free in (one, other):
             free.bind(("127.0.0.1", 0))
         ports = [free.getsockname()[1] for free in (one, other)]
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(url, ports))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(url, ports, redis_url)
+    )
     process.start()
     assert process.pid is not None
     try:
@@ -204,12 +222,36 @@ async def reachable(http: aiohttp.ClientSession, base: str) -> None:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of a process so far (Linux; 0 elsewhere)."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
+    """Processor time of a process so far (Linux; 0 elsewhere, and for one that has ended)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
         return 0.0
-    values = stat.read_text().rsplit(")", 1)[1].split()
+    values = stat.rsplit(")", 1)[1].split()
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class ServerCpu:
+    """Processor time of the server process, and of the Postgres backends that work for it."""
+
+    def __init__(self, pid: int, database: asyncpg.Connection) -> None:
+        self._pid = pid
+        self._database = database
+
+    async def read(self) -> tuple[float, float]:
+        """Seconds so far: server, database. Backends elsewhere cannot be seen and count as 0."""
+        rows = await self._database.fetch(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        here = [row["pid"] for row in rows if _is_postgres(row["pid"])]
+        return cpu_s(self._pid), sum(cpu_s(pid) for pid in here)
+
+
+def _is_postgres(pid: int) -> bool:
+    """Not so when Postgres runs on another machine, where the number is another process's."""
+    name = Path(f"/proc/{pid}/comm")
+    return name.exists() and name.read_text().startswith("postgres")
 
 
 # ---- the load process ----
@@ -282,7 +324,7 @@ class Browser:
         while True:
             frame = json.loads(await self._socket.receive_str())
             if frame["kind"] == "message" and frame["message"]["from"] == "shop":
-                return str(frame["message"]["runs"][0]["text"])
+                return "".join(run["text"] for run in frame["message"]["runs"])
             assert frame["kind"] == "message", frame
 
     async def close(self) -> None:
@@ -306,7 +348,7 @@ async def contestants(
 
 async def measure(
     addresses: Sequence[str],
-    pid: int,
+    cpu: ServerCpu,
     people: Sequence[Person],
     rounds: int,
     seconds: float,
@@ -316,19 +358,25 @@ async def measure(
     async with aiohttp.ClientSession(connector=connector) as http:
         askers, tabs = await contestants(http, addresses, people)
         latencies: dict[str, list[float]] = {name: [] for name in askers}
-        spent_s: dict[str, float] = dict.fromkeys(askers, 0.0)
+        spent_s: dict[str, tuple[float, float]] = dict.fromkeys(askers, (0.0, 0.0))
 
         def contestant(name: str) -> Callable[[int], Awaitable[float]]:
             async def run(_round: int) -> float:
-                before = cpu_s(pid)
+                before = await cpu.read()
                 rate, times = await closed_loop(askers[name], seconds)
-                spent_s[name] += cpu_s(pid) - before
+                after = await cpu.read()
+                spent_s[name] = (
+                    spent_s[name][0] + after[0] - before[0],
+                    spent_s[name][1] + after[1] - before[1],
+                )
                 latencies[name] += times
                 return rate
 
             return run
 
-        for each in askers.values():
+        for name, each in askers.items():
+            answer = await each[0]()
+            assert (POINTS if name.endswith("kapsula") else QUESTION) in answer, answer
             await closed_loop(each, WARM_UP_S)
         rates = await interleave(rounds, {name: contestant(name) for name in askers})
         for tab in tabs:
@@ -336,19 +384,25 @@ async def measure(
     for name, values in rates.items():
         report.figure(f"{name}_updates_per_s", median(values))
         report.figure(f"{name}_p95_ms", percentile(latencies[name], 95))
-        report.figure(f"{name}_server_cpu_ms", 1000 * spent_s[name] / len(latencies[name]))
+        for where, total_s in zip(("server", "database"), spent_s[name], strict=True):
+            report.figure(f"{name}_{where}_cpu_ms", 1000 * total_s / len(latencies[name]))
     for transport in ("webchat", "webhook"):
         value = ratio(rates[f"{transport}_kapsula"], rates[f"{transport}_echo"])
         report.aim(f"chat_{transport}_of_echo", value, ">= 0.5")
 
 
-async def run(rounds: int, seconds: float, customers: int, callers: int) -> Report:
+async def run(
+    rounds: int, seconds: float, customers: int, callers: int, redis_url: str | None
+) -> Report:
     report = Report()
     async with fresh_database() as url:
         people = await seed(url, customers)
         print("  seeded", file=sys.stderr, flush=True)
-        with server(url) as (addresses, pid):
-            await measure(addresses, pid, people[:callers], rounds, seconds, report)
+        database = await asyncpg.connect(url)
+        with server(url, redis_url) as (addresses, pid):
+            cpu = ServerCpu(pid, database)
+            await measure(addresses, cpu, people[:callers], rounds, seconds, report)
+        await database.close()
     report.conditions |= {
         "database": "postgres",
         "rounds": rounds,
@@ -356,7 +410,7 @@ async def run(rounds: int, seconds: float, customers: int, callers: int) -> Repo
         "callers": callers,
         "customers": customers,
         "question": QUESTION,
-        "dialogue_state": "database",
+        "dialogue_state": "redis" if redis_url else "database",
     }
     return report
 
@@ -367,8 +421,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--customers", type=int, default=200)
     parser.add_argument("--callers", type=int, default=32)
+    parser.add_argument("--redis", help="keep dialogues and their locks there")
     given = parser.parse_args()
-    asyncio.run(run(given.rounds, given.seconds, given.customers, given.callers)).print()
+    report = run(given.rounds, given.seconds, given.customers, given.callers, given.redis)
+    asyncio.run(report).print()
 
 
 if __name__ == "__main__":
