@@ -6,14 +6,17 @@ Every answer is read anew: what another process has changed a moment ago is in i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from loyalty.clock import Clock
-from loyalty.database import query
+from loyalty.database import dialect, query
 from loyalty.instants import NEVER, from_micros, to_micros
 from loyalty.ledger import Balance
 from loyalty.ledger.reads import _balance
 from loyalty.sql import customers as sql
+from loyalty.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,21 @@ class Glance:
     operations: Sequence[Operation]
 
 
+class _Look(NamedTuple):
+    """What `at_a_glance` is asked; its order is that of the statements' arguments."""
+
+    kind: str
+    value: str
+    before_seq: int
+    operations: int
+
+
 class CustomerReads:
     """The asking half of `Customers`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._looks = Together(self._look)
 
     async def get(self, customer_id: int) -> CustomerView | None:
         rows = await query(sql.BY_ID, None, customer_id)
@@ -70,9 +83,22 @@ class CustomerReads:
     async def at_a_glance(
         self, kind: str, value: str, *, operations: int, before_seq: int | None = None
     ) -> Glance | None:
-        """Who is known by this and what she has, in one round trip: what a chat asks most."""
+        """Who is known by this and what she has: what a chat asks most, in one round trip.
+
+        Concurrent callers share a round trip.
+        """
+        return await self._looks.answer(_Look(kind, value, before_seq or NEVER, operations))
+
+    async def _look(self, looks: Sequence[_Look]) -> list[Glance | None]:
         now = to_micros(self._clock.now())
-        rows = await query(sql.AT_A_GLANCE, None, kind, value, now, before_seq or NEVER, operations)
+        if dialect() == "sqlite":
+            return [await self._look_alone(look, now) for look in looks]
+        rows = await query(sql.AT_A_GLANCE, None, *zip(*looks, strict=True), now)
+        seen = {n: _glance(list(hers)) for n, hers in groupby(rows, key=itemgetter("n"))}
+        return [seen.get(n) for n in range(1, len(looks) + 1)]
+
+    async def _look_alone(self, look: _Look, now: int) -> Glance | None:
+        rows = await query("", sql.AT_A_GLANCE_SQLITE, *look, now)
         return _glance(rows) if rows else None
 
     async def fronts(self, customer_id: int) -> list[tuple[str, str]]:
@@ -81,9 +107,9 @@ class CustomerReads:
 
 
 def _glance(rows: Sequence[Any]) -> Glance:
-    """Of rows of AT_A_GLANCE: customer and balance stand beside each operation."""
+    """Of the rows of one customer: who she is and her balance stand beside each operation."""
     columns = tuple(rows[0])
-    balance = columns[sql.VIEW_COLUMNS : -sql.OPERATION_COLUMNS]
+    balance = columns[-sql.OPERATION_COLUMNS - sql.BALANCE_COLUMNS : -sql.OPERATION_COLUMNS]
     assert balance[0] is not None, "an account is opened with its customer"
     operations = [tuple(row)[-sql.OPERATION_COLUMNS :] for row in rows]
     return Glance(
