@@ -17,6 +17,7 @@ from admin.web import add_admin
 from app.database import database, pending_migrations
 from app.errors import SchemaError, SettingsError
 from app.health import Check, Health, database_answers
+from app.mail import MailRoom, mail_room
 from app.outgoing import CodeSender
 from app.settings import Settings
 from app.sms import add_sms, sms_channel
@@ -58,6 +59,7 @@ class House:
     dispatcher: Dispatcher
     health: Health
     sms: SmsChannel | None
+    mail: MailRoom | None
 
     def web_application(self) -> web.Application:
         """The web chat, the till, the API and the health of the process, under one roof."""
@@ -81,6 +83,8 @@ class House:
         )
         if self.sms is not None:
             add_sms(app, self.sms, self.clock)
+        if self.mail is not None:
+            self.mail.add_webhook(app)
         if self.fronts.telegram and (webhook_secret := self.settings.telegram.webhook_secret):
             add_webhook(
                 app,
@@ -127,6 +131,8 @@ async def open_house(
             finally:
                 if house.sms is not None:
                     await house.sms.close()
+                if house.mail is not None:
+                    await house.mail.channel.close()
                 await house.fronts.close()
                 await house.programme.stop()
 
@@ -146,6 +152,9 @@ def _assemble(
     sms = None if "phone" in given else sms_channel(settings, clock)
     if sms is not None:
         channels.append(sms)
+    mail = None if "email" in given else mail_room(settings, clock, secret=secret)
+    if mail is not None:
+        channels.append(mail.channel)
     dispatcher = Dispatcher(
         clock,
         [MessengerChannel(fronts.bots), *channels],
@@ -166,6 +175,7 @@ def _assemble(
         dispatcher=dispatcher,
         health=Health(checks),
         sms=sms,
+        mail=mail,
     )
 
 

@@ -101,6 +101,8 @@ def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[]
         ]
         if house.sms is not None:
             services.append(house.sms.open)  # to hear reports before anything is sent
+        if house.mail is not None and (reader := house.mail.reader) is not None:
+            services.append(lambda: reader.run(stop))
     else:
         services.append(lambda: _until(stop, house.wakeups.tell()))
     if house.fronts.telegram is not None:

@@ -7,6 +7,7 @@ embedded demo makes its own and keeps them beside its database.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -117,6 +118,52 @@ class SmsSettings(Branch):
         return value
 
 
+class EmailSettings(Branch):
+    host: str = Field("", description="Mail server to hand mail in at; without one e-mail is off")
+    port: Port = Field(587, description="Its port: 587 (starttls), 465 (tls) or 25 (none)")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls, tls (from the first byte) or none"
+    )
+    user: str = Field("", description="Name to sign in with, if the server asks for one")
+    password: SecretStr | None = Field(None, description="Password to sign in with")
+    sender: str = Field("", description="Address that mail comes from")
+    sender_name: str = Field(
+        "", max_length=60, description="Name beside it; empty: the programme's"
+    )
+    bounce_domain: str = Field(
+        "",
+        description="Bounces come to bounce+…@ this domain, so that each is known by its address; "
+        "empty: to the sender",
+    )
+    bounce_mailbox: SecretStr | None = Field(
+        None,
+        description="Where they are read: maildir:///FOLDER or imaps://USER:PASSWORD@HOST/FOLDER",
+    )
+    dkim_selector: str = Field(
+        "", pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*)?$", description="Selector of the DKIM key"
+    )
+    dkim_key: SecretStr | None = Field(
+        None, description="RSA key in PEM, or the file that has it; without one nothing is signed"
+    )
+    dkim_domain: str = Field("", description="Domain that signs; empty: the sender's")
+    pool: int = Field(4, ge=1, le=100, description="Connections to the mail server per process")
+    per_second: int = Field(
+        0, ge=0, le=100_000, description="Mails a second that the provider allows; 0: any number"
+    )
+    price: Decimal = Field(
+        Decimal("0.01"), ge=0, le=1_000, description="Price of a mail, in the currency"
+    )
+    webhook_provider: Literal["none", "ses", "postmark", "mailgun"] = Field(
+        "none", description="Who posts bounces to /webhooks/email/…: ses, postmark or mailgun"
+    )
+    webhook_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Last part of that address, at least 16 characters, told to the provider alone",
+    )
+    webhook_key: SecretStr | None = Field(None, description="Key that Mailgun signs with")
+
+
 class ProgrammeSettings(Branch):
     name: str = Field(
         "Капсула",
@@ -215,6 +262,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     telegram: TelegramSettings = TelegramSettings()
     sms: SmsSettings = SmsSettings()
+    email: EmailSettings = EmailSettings()
     programme: ProgrammeSettings = ProgrammeSettings()
 
     @property

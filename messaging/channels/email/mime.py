@@ -41,6 +41,7 @@ _QUOTED_LENGTH_MAX = 4096
 class Sender:
     """In whose name the mail goes. `address` is seen; `bounce_domain` takes what comes back.
 
+    Without a bounce domain all comes back to `address`: many providers let nothing else out.
     `leaves_by_mail`: somebody reads what is sent to unsubscribe+…@bounce_domain.
     `trace_field`: a header field by which a provider tells our token back in its webhooks, with
     `{token}` in its value.
@@ -49,7 +50,7 @@ class Sender:
     address: str
     name: str
     brand: str
-    bounce_domain: str
+    bounce_domain: str = ""
     leaves_by_mail: bool = False
     trace_field: tuple[str, str] | None = None
 
@@ -74,6 +75,7 @@ class Composer:
         self._sender = sender
         self._address = mail_address(sender.address)
         self._bounce_domain = ascii_domain(sender.bounce_domain)
+        self._leaves_by_mail = sender.leaves_by_mail and bool(self._bounce_domain)
         self._domain = self._address.rpartition("@")[2]
         self._from = f"{phrase(sender.name)} <{self._address}>" if sender.name else self._address
         self._tokens = tokens
@@ -107,7 +109,9 @@ class Composer:
             fields.insert(0, ("DKIM-Signature", signature))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields)
         return Mail(
-            sender=f"bounce+{token}@{self._bounce_domain}",
+            sender=f"bounce+{token}@{self._bounce_domain}"
+            if self._bounce_domain
+            else self._address,
             recipient=recipient,
             content=head.encode() + b"\r\n" + body,
             utf8=not recipient.isascii(),
@@ -147,7 +151,7 @@ class Composer:
         if not outgoing.unsubscribe_url:
             return []
         ways = url_in_brackets(outgoing.unsubscribe_url)
-        if self._sender.leaves_by_mail:
+        if self._leaves_by_mail:
             address = f"unsubscribe+{token}@{self._bounce_domain}"
             ways += f",\r\n <mailto:{address}?subject=unsubscribe>"
         one_click = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
