@@ -245,9 +245,11 @@ function paint(colour) {
   if (!/^#[0-9a-f]{6}$/i.test(colour ?? "")) return;
   const [r, g, b] = [1, 3, 5].map((i) => (parseInt(colour.slice(i, i + 2), 16) / 255) ** 2.2);
   const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  document.documentElement.style.setProperty("--accent", colour);
-  document.documentElement.style.setProperty("--on-accent", luminance > 0.36 ? "#10202a" : "#fff");
-  if (luminance > 0.16) document.documentElement.style.setProperty("--accent-share", luminance > 0.36 ? "45%" : "70%");
+  const { style } = document.documentElement;
+  style.setProperty("--accent", colour);
+  style.setProperty("--on-accent", luminance > 0.36 ? "#10202a" : "#fff");
+  if (luminance > 0.16) style.setProperty("--accent-share", luminance > 0.36 ? "45%" : "70%");
+  if (luminance < 0.05) style.setProperty("--accent-share-dark", "25%");
 }
 
 scroll.addEventListener("scroll", scrolled);
