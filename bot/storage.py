@@ -1,17 +1,19 @@
 """Where each dialogue stands, kept so that a restart does not lose it.
 
-With Redis aiogram's own storage and locks serve any number of processes. Without it the state is a
-row in the database and the locks are this process's.
+With Redis any number of processes share states and locks. Without it the state is a row in the
+database and the locks are this process's.
 """
 
 import asyncio
 import json
+import secrets
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import structlog
 from aiogram.fsm.state import State
 from aiogram.fsm.storage.base import (
     BaseEventIsolation,
@@ -21,8 +23,9 @@ from aiogram.fsm.storage.base import (
     StateType,
     StorageKey,
 )
-from aiogram.fsm.storage.redis import RedisEventIsolation, RedisStorage
+from aiogram.fsm.storage.redis import RedisStorage
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from loyalty.clock import Clock
 from loyalty.database import query
@@ -31,6 +34,9 @@ from loyalty.instants import to_micros
 KNOWN_MAX = 10_000
 LOCK_S = 60
 """After so long a lock in Redis is taken to belong to a process that died."""
+KNOCK_AGAIN_S = 0.02
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,8 @@ def dialogue_memory(clock: Clock, redis_url: str | None = None) -> DialogueMemor
     keys = DefaultKeyBuilder(prefix="kapsula:fsm", with_bot_id=True)
     if redis_url is None:
         return DialogueMemory(DatabaseStorage(clock, keys), LocalIsolation())
-    storage = RedisStorage(Redis.from_url(redis_url), key_builder=keys)
-    isolation = RedisEventIsolation(
-        storage.redis, key_builder=keys, lock_kwargs={"timeout": LOCK_S, "sleep": 0.02}
-    )
-    return DialogueMemory(storage, isolation)
+    storage = SharedStorage(Redis.from_url(redis_url), keys)
+    return DialogueMemory(storage, SharedIsolation(storage))
 
 
 @dataclass(slots=True)
@@ -158,3 +161,76 @@ class LocalIsolation(BaseEventIsolation):
 
     async def close(self) -> None:
         self._waiters.clear()
+
+
+class SharedStorage(RedisStorage):
+    """aiogram's storage in Redis. The state of a dialogue that this process is within is known:
+    whoever wants to change it has to enter first."""
+
+    def __init__(self, redis: Redis, keys: KeyBuilder) -> None:
+        super().__init__(redis, key_builder=keys)
+        self.within: dict[StorageKey, str | None] = {}
+
+    async def get_state(self, key: StorageKey) -> str | None:
+        return self.within[key] if key in self.within else await super().get_state(key)
+
+    async def set_state(self, key: StorageKey, state: StateType = None) -> None:
+        name = state.state if isinstance(state, State) else state
+        if key not in self.within:
+            await super().set_state(key, name)
+        elif self.within[key] != name:
+            del self.within[key]  # whatever becomes of the write, Redis is asked again
+            await super().set_state(key, name)
+            self.within[key] = name
+
+
+_ENTER = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
+  return {1, redis.call('GET', KEYS[2])}
+end
+return {0, false}
+"""
+_LEAVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+class SharedIsolation(BaseEventIsolation):
+    """One update of a dialogue at a time, in all processes.
+
+    Entering takes the lock and reads the state in one round trip, since every update wants both.
+    """
+
+    def __init__(self, storage: SharedStorage) -> None:
+        self._storage = storage
+        self._here = LocalIsolation()
+        self._enter = storage.redis.register_script(_ENTER)
+        self._leave = storage.redis.register_script(_LEAVE)
+
+    @asynccontextmanager
+    async def lock(self, key: StorageKey) -> AsyncGenerator[None, None]:
+        name, token = self._storage.key_builder.build(key, "lock"), secrets.token_hex(8)
+        async with self._here.lock(key):  # those of this process need not knock again and again
+            try:
+                self._storage.within[key] = await self._entered(key, name, token)
+                yield
+            finally:
+                self._storage.within.pop(key, None)
+                await self._left(name, token)
+
+    async def _entered(self, key: StorageKey, name: str, token: str) -> str | None:
+        """Wait for the lock; returns the state."""
+        keys = [name, self._storage.key_builder.build(key, "state")]
+        while True:
+            is_ours, state = await self._enter(keys=keys, args=[token, round(LOCK_S * 1000)])
+            if is_ours:
+                return state.decode() if isinstance(state, bytes) else state
+            await asyncio.sleep(KNOCK_AGAIN_S)
+
+    async def _left(self, name: str, token: str) -> None:
+        """The update is done: a lock that cannot be given back now ends by itself."""
+        try:
+            await self._leave(keys=[name], args=[token])
+        except (RedisError, OSError) as error:
+            log.warning("dialogue_lock_kept", error=str(error))
+
+    async def close(self) -> None:
+        """Nothing to close: the connections are the storage's."""

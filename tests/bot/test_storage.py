@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from aiogram.fsm.state import State
 from aiogram.fsm.storage.base import StorageKey
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -114,3 +115,84 @@ async def test_the_first_write_of_two_at_once_is_not_lost(db: str) -> None:
     await asyncio.gather(storage.set_state(key, Join.contact), storage.set_data(key, {"a": 1}))
     assert await storage.get_state(key) == Join.contact.state
     assert await storage.get_data(key) == {"a": 1}
+
+
+@pytest.fixture
+async def processes(clock: VirtualClock) -> AsyncIterator[tuple[DialogueMemory, DialogueMemory]]:
+    """Two processes on one Redis, and a dialogue that nobody has touched yet."""
+    await redis_or_skip()
+    made = dialogue_memory(clock, REDIS_URL), dialogue_memory(clock, REDIS_URL)
+    yield made
+    await made[0].storage.set_state(KEY, None)
+    for memory in made:
+        await memory.storage.close()
+
+
+async def test_a_dialogue_waits_for_the_other_process(
+    processes: tuple[DialogueMemory, DialogueMemory],
+) -> None:
+    here, there = processes
+    steps = []
+
+    async def answer(memory: DialogueMemory, then: State) -> None:
+        async with memory.isolation.lock(KEY):
+            found = await memory.storage.get_state(KEY)
+            await asyncio.sleep(0.03)
+            await memory.storage.set_state(KEY, then)
+            steps.append((found, await memory.storage.get_state(KEY)))
+
+    await answer(here, Join.consent)
+    await asyncio.gather(answer(there, Join.marketing), answer(here, Join.contact))
+    consent, marketing, contact = (
+        step.state for step in (Join.consent, Join.marketing, Join.contact)
+    )
+    assert steps[0] == (None, consent)
+    assert steps[1][0] == consent
+    assert {steps[1][1], steps[2][1]} == {marketing, contact}
+    assert steps[2][0] == steps[1][1]
+    assert await here.storage.get_state(KEY) == await there.storage.get_state(KEY) == steps[2][1]
+
+
+async def test_the_lock_of_a_process_that_died_ends(
+    processes: tuple[DialogueMemory, DialogueMemory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = processes
+    monkeypatch.setattr("bot.storage.LOCK_S", 0.05)
+    async with asyncio.timeout(5), here.isolation.lock(KEY), there.isolation.lock(KEY):
+        await there.storage.set_state(KEY, Join.contact)
+    assert await here.storage.get_state(KEY) == Join.contact.state
+
+
+async def test_who_comes_back_late_does_not_take_anothers_lock_away(
+    processes: tuple[DialogueMemory, DialogueMemory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = processes
+    late, hers = here.isolation.lock(KEY), there.isolation.lock(KEY)
+    monkeypatch.setattr("bot.storage.LOCK_S", 0.05)
+    await late.__aenter__()
+    monkeypatch.setattr("bot.storage.LOCK_S", 60)
+    await hers.__aenter__()
+    await late.__aexit__(None, None, None)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), here.isolation.lock(KEY):
+            pass
+    await hers.__aexit__(None, None, None)
+    async with asyncio.timeout(5), here.isolation.lock(KEY):
+        pass
+
+
+async def test_a_lock_that_cannot_be_given_back_spoils_no_answer(
+    processes: tuple[DialogueMemory, DialogueMemory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = processes
+
+    async def out_of_reach(**_: object) -> None:
+        raise ConnectionError("Redis is gone")
+
+    monkeypatch.setattr("bot.storage.LOCK_S", 0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(here.isolation, "_leave", out_of_reach)
+        async with here.isolation.lock(KEY):
+            pass
+    async with asyncio.timeout(5), here.isolation.lock(KEY):
+        pass
