@@ -1,6 +1,5 @@
 """A message centre of our own, a channel bound to it, and what it reported."""
 
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,10 @@ from messaging.channels.sms.session import SmppServer, SmppTimes
 from messaging.channels.sms.smpp import SmppChannel, SmppOptions
 from messaging.channels.sms.tariff import parse_tariff
 from messaging.templates import Body
+from tests.app.conftest import port, start
 from tests.messaging.channels.sms.smsc import PASSWORD, SYSTEM_ID, Smsc, running_smsc
+
+__all__ = ["port", "start"]  # fixtures: pytest finds them by their names here
 
 PHONE = "+79001234567"
 QUICK = SmppTimes(
@@ -104,10 +106,3 @@ async def make_channel(
 @pytest.fixture
 def channel(make_channel: MakeChannel) -> SmppChannel:
     return make_channel()
-
-
-@pytest.fixture
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -150,8 +150,8 @@ class TestTwilio:
         assert await send_by_twilio(twilio) == result
         assert len(twilio.got) == 1  # whatever came of it, it was asked once
 
-    async def test_nobody_there_is_no_connection(self, unused_port: int) -> None:
-        result = await send_by_twilio(f"http://127.0.0.1:{unused_port}")
+    async def test_nobody_there_is_no_connection(self, port: int) -> None:
+        result = await send_by_twilio(f"http://127.0.0.1:{port}")
         assert isinstance(result, Failed)
         assert (result.reason, result.permanent, result.provider_down) == (
             "no_connection",

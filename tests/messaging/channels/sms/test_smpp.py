@@ -228,8 +228,8 @@ class TestRefusals:
 
 
 class TestLine:
-    async def test_nobody_there(self, make_channel: MakeChannel, unused_port: int) -> None:
-        channel = make_channel(port=unused_port)
+    async def test_nobody_there(self, make_channel: MakeChannel, port: int) -> None:
+        channel = make_channel(port=port)
         result = await channel.send(sms("код"))
         assert isinstance(result, Failed)
         assert (result.reason, result.permanent, result.provider_down) == (
