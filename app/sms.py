@@ -64,9 +64,7 @@ def _smpp_server(sms: SmsSettings, login: str, password: str) -> SmppServer:
         ("PASSWORD", password, _SMPP_PASSWORD_LENGTH_MAX),
     ):
         if not value.isascii() or len(value) > length_max:
-            raise SettingsError(
-                f"{PREFIX}SMS__{name}: SMPP has room for {length_max} Latin letters"
-            )
+            raise SettingsError(f"{PREFIX}SMS__{name}: at most {length_max} Latin letters in SMPP")
     return SmppServer(
         host=sms.smpp_host,
         port=sms.smpp_port,

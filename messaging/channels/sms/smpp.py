@@ -26,14 +26,14 @@ from messaging.channels.base import (
 )
 from messaging.channels.sms import pdus
 from messaging.channels.sms.channel import CHANNEL, Sms, SmsTerms, digits_of, text_of, unsendable
-from messaging.channels.sms.pdus import Delivered, message_id
-from messaging.channels.sms.receipts import (
+from messaging.channels.sms.delivery_receipts import (
     Spelling,
     as_told,
     from_decimal,
     from_hexadecimal,
-    parse_receipt,
+    parse_delivery_receipt,
 )
+from messaging.channels.sms.pdus import Delivered, message_id
 from messaging.channels.sms.session import (
     NoAnswerError,
     NotWrittenError,
@@ -56,14 +56,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmppOptions:
-    """`window`: requests under way at once. `hexadecimal_ids`: see `receipts.from_hexadecimal`."""
+    """`window`: requests under way at once. `hexadecimal_ids`: see `delivery_receipts`."""
 
     window: int = 10
     hexadecimal_ids: bool = False
 
 
 class SmppChannel(Sms):
-    """One per process that sends; several may be bound at once, receipts come to any of them."""
+    """One per process that sends; several may be bound at once, delivery receipts come to any."""
 
     reports: Sequence[Status] = (Status.DELIVERED, Status.UNDELIVERED)
 
@@ -227,7 +227,7 @@ class SmppChannel(Sms):
         reports = []
         at = to_micros(self._clock.now())
         for one in delivered:
-            receipt = parse_receipt(one)
+            receipt = parse_delivery_receipt(one)
             if receipt is None:
                 log.info("sms_from_a_phone_ignored")
             elif receipt.status is not None:

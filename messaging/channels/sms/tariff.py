@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-FORM = r"^( *(\+\d{1,7}=)?\d{1,5}(\.\d{1,6})?)+ *$"
-"""`4.35`, or `+7=4.35 +375=9.10 12`: by prefix, then for everywhere else."""
+_ENTRY = re.compile(r"(?:(\+\d{1,7})=)?(\d{1,5}(?:\.\d{1,6})?)", re.ASCII)
 _MILLION = 1_000_000
 
 
@@ -25,13 +24,17 @@ class Tariff:
 
 
 def parse_tariff(text: str) -> Tariff:
-    """Read a price list in `FORM`. Raises ValueError saying what is wrong with it."""
-    if not re.fullmatch(FORM, text):
-        raise ValueError("is no price, such as 4.35 or +7=4.35 +375=9.10 12")
+    """Read `4.35`, or `+7=4.35 +375=9.10 12`: by prefix, and for everywhere else.
+
+    Raises ValueError saying what is wrong with it.
+    """
     elsewhere: list[int] = []
     by_prefix: dict[str, int] = {}
     for entry in text.split():
-        prefix, _, price = entry.rpartition("=")
+        found = _ENTRY.fullmatch(entry)
+        if found is None:
+            raise ValueError("is no price, such as 4.35 or +7=4.35 +375=9.10 12")
+        prefix, price = found.groups()
         millionths = int(Decimal(price) * _MILLION)
         if not prefix:
             elsewhere.append(millionths)

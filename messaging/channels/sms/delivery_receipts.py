@@ -40,7 +40,7 @@ _NUMBERED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class DeliveryReceipt:
     """`status` is None while nothing is final."""
 
     message_id: str
@@ -48,7 +48,7 @@ class Receipt:
     detail: str
 
 
-def parse_receipt(delivered: Delivered) -> Receipt | None:
+def parse_delivery_receipt(delivered: Delivered) -> DeliveryReceipt | None:
     """What a deliver_sm says of a message that was sent; None when it is no receipt."""
     marked = delivered.options.get(RECEIPTED_MESSAGE_ID)
     if delivered.esm_class & _KIND != _RECEIPT and marked is None:
@@ -62,7 +62,7 @@ def parse_receipt(delivered: Delivered) -> Receipt | None:
     if number := delivered.options.get(MESSAGE_STATE):
         state = _NUMBERED.get(number[0], state)
     error = _first(_ERROR, header)
-    return Receipt(id_, _FINAL.get(state), " ".join(filter(None, (state, error))))
+    return DeliveryReceipt(id_, _FINAL.get(state), " ".join(filter(None, (state, error))))
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
