@@ -1,8 +1,10 @@
 """SMS by SMPP, told by the message centre that receives them."""
 
 import asyncio
+import random
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -355,6 +357,46 @@ class TestLine:
         results = await asyncio.gather(*(channel.send(sms("код 123")) for _ in range(1000)))
         assert len({r.provider_id for r in results if isinstance(r, Sent)}) == 1000
         assert time.monotonic() - began < 10
+
+    async def test_however_the_line_breaks_the_channel_tells_the_truth(
+        self, make_channel: MakeChannel, smsc: Smsc
+    ) -> None:
+        """Sent: once in the inbox. Failed: never. Unknown: at most once."""
+        chance = random.Random(7)
+        channel = make_channel(options=SmppOptions(window=20))
+        smsc.slow_s = 0.002
+        told: dict[str, SendResult] = {}
+
+        async def send(n: int) -> None:
+            await asyncio.sleep(chance.random() * 2)
+            told[f"код {n}"] = await channel.send(sms(f"код {n}"))
+
+        async def cut() -> None:
+            for _ in range(12):
+                await asyncio.sleep(0.15)
+                smsc.script.append(chance.choice([DROP, THROTTLED, SYSERR, 0]))
+                if chance.random() < 0.5:
+                    smsc.cut()
+
+        await asyncio.gather(cut(), *(send(n) for n in range(600)))
+        await asyncio.sleep(0.05)
+        seen = Counter(text for _, text in smsc.inbox)
+        lies = [
+            (text, result, seen[text])
+            for text, result in told.items()
+            if not _is_true(result, seen[text])
+        ]
+        assert lies == []
+        kinds = Counter(type(result) for result in told.values())
+        assert kinds[Sent] > 300
+        assert kinds[Unknown] > 0
+        assert kinds[Failed] > 0
+
+
+def _is_true(result: SendResult, times: int) -> bool:
+    if isinstance(result, Sent):
+        return times == 1
+    return times == 0 if isinstance(result, Failed) else times <= 1
 
 
 class TestTls:
