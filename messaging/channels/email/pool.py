@@ -15,6 +15,8 @@ from messaging.channels.email.connection import (
 )
 from messaging.channels.email.mime import Mail
 
+_NO_TIME_S = 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolRules:
@@ -61,7 +63,8 @@ class Pool:
                 try:
                     return await self._send_on(connection, mail, ready_by)
                 except LostError:
-                    continue
+                    if _left(ready_by) <= _NO_TIME_S:
+                        raise
                 except RefusedError as refused:
                     if not refused.fatal:
                         raise
@@ -134,4 +137,4 @@ class Pool:
 
 def _left(until: float) -> float:
     """Seconds, never none at all: a late connection fails by its timeout, not by a bad argument."""
-    return max(until - asyncio.get_running_loop().time(), 0.01)
+    return max(until - asyncio.get_running_loop().time(), _NO_TIME_S)
