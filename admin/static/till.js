@@ -38,6 +38,7 @@ async function scanned(text) {
 
 async function find(text) {
   closeCamera();
+  await seated; // a scan may be faster than the page's first answer
   const wasOpen = saleIsOpen();
   const field = byId("card");
   byId("card-find").disabled = true;
@@ -62,6 +63,8 @@ function cardTyped(event) {
 }
 
 // ---- the session ----
+
+let seated = null;
 
 async function openSession() {
   const kept = JSON.parse(localStorage.getItem(SESSION) ?? "null");
@@ -215,6 +218,7 @@ async function begin() {
     button.addEventListener("click", () => command("/language", { language: button.dataset.language }));
   }
   document.addEventListener("keydown", keys);
+  seated = openSession();
   prepareSale(showScreen);
   prepareCamera(scanned);
   watchScanner(scanned, (text) => CARD.test(text));
@@ -222,7 +226,7 @@ async function begin() {
   drawNetwork();
   navigator.serviceWorker?.register("/till/sw.js", { scope: "/till" });
   navigator.storage?.persist?.();
-  await openSession();
+  await seated;
   prepareLists();
   changed("receipts");
   tick();

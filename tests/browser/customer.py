@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from playwright.async_api import FrameLocator, Locator, Page, expect
 
 PHONE = "+7 900 123-45-67"
+COMES_BACK_MS = 60_000
+"""The chat tries by itself to come back, after nineteen seconds at the latest."""
 
 
 class Customer:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import qrcode
 from aiohttp import web
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from admin.web import add_admin
 from app.database import database
@@ -280,6 +280,25 @@ async def test_what_is_wrong_is_said_beside_the_field(browser: Browser, pharmacy
     await expect(page.locator("#confirm")).to_be_enabled()
 
 
+async def test_a_scan_faster_than_the_page_waits_for_it(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        asked.set()
+        await answer.wait()
+        await route.continue_()
+
+    await page.route("**/till/api/session", late)
+    await page.reload()
+    await asked.wait()
+    await scan(page, await pharmacy.code())
+    answer.set()
+    await expect(page.locator("#customer-name")).to_have_text("Анна")
+
+
 async def test_the_question_before_a_cancel_survives_a_new_list(
     browser: Browser, pharmacy: Pharmacy
 ) -> None:
@@ -412,7 +431,7 @@ async def test_an_answer_that_was_lost_is_not_a_second_receipt(
     await page.fill("#sum", "1000")
     await expect(page.locator("#confirm")).to_be_enabled()
 
-    async def lose_the_answer(route, request) -> None:  # type: ignore[no-untyped-def]
+    async def lose_the_answer(route: Route) -> None:
         await route.fetch()
         await route.abort()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiogram import Bot
 from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from app.database import database
 from bot.assembly import build_dispatcher
@@ -24,7 +24,7 @@ from messaging.models import ChatMessage, ChatThread
 from tests.admin.people import SECRET
 from tests.availability import chromium_absence, require
 from tests.browser.chromium import chromium
-from tests.browser.customer import Customer
+from tests.browser.customer import COMES_BACK_MS, Customer
 from tests.browser.server import Server
 
 PHONE_SIZE = (390, 844)
@@ -241,7 +241,7 @@ async def test_what_is_written_without_a_network_is_sent_once(she: Customer, sho
     await she.taps("Русский")
     await expect(she.chat.locator("#toast")).to_contain_text("нет связи")
     await shop.server.connect()
-    await expect(mine.get_by_label("Отправлено")).to_be_visible()
+    await expect(mine.get_by_label("Отправлено")).to_be_visible(timeout=COMES_BACK_MS)
     await expect(she.chat.locator("#banner")).not_to_be_visible()
     await expect(mine).to_have_count(1)
     assert await ChatMessage.filter(outgoing=False).count() == 1
@@ -267,7 +267,7 @@ async def test_a_fresh_card_comes_into_sight(she: Customer) -> None:
 async def test_a_picture_that_comes_late_is_in_sight(she: Customer) -> None:
     await she.joins()
 
-    async def late(route) -> None:  # type: ignore[no-untyped-def]
+    async def late(route: Route) -> None:
         await she.page.wait_for_timeout(1500)
         await route.continue_()
 

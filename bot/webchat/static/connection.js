@@ -15,10 +15,10 @@ export class Connection {
   constructor(hello, on) {
     this.hello = hello;
     this.on = on;
-    window.addEventListener("online", () => this.#soon(0));
+    window.addEventListener("online", () => this.hurry());
     window.addEventListener("offline", () => this.#lost());
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && !this.#ready) this.#soon(0);
+      if (!document.hidden) this.hurry();
     });
     this.#soon(0);
   }
@@ -30,6 +30,11 @@ export class Connection {
     if (!this.#ready || this.#socket.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(frame));
     return true;
+  }
+
+  /** Somebody wants to say something: do not wait for the next try. */
+  hurry() {
+    if (!this.#ready) this.#soon(0);
   }
 
   #soon(delay) {

@@ -51,7 +51,7 @@ function say(text) {
   unsent.add(item);
   thread.putPending(item);
   follow();
-  connection.send({ kind: "text", id: item.id, text });
+  if (!connection.send({ kind: "text", id: item.id, text })) connection.hurry();
 }
 
 function click(message, data, button) {
@@ -59,6 +59,7 @@ function click(message, data, button) {
   const id = newId();
   if (!connection.send({ kind: "click", id, message, data })) {
     toast(words.no_connection);
+    connection.hurry();
     return;
   }
   button.setAttribute("aria-busy", "true");
