@@ -6,8 +6,8 @@ of sent parts go back to whoever sends; nothing about a message is remembered he
 
 import asyncio
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 
 import structlog
 from aiosmpplib import SubmitSm
@@ -49,9 +49,20 @@ from messaging.channels.sms.verdicts import failure, status_name
 WHOLE_S_MAX = 15.0
 """All of one send, waiting included: less than the dispatcher gives it."""
 PART_AGAIN_S = 1.0
+WRITTEN_DOWN_S = 1.0
+"""After so long whoever sent a message has written its ids down."""
 _GONE = Failed("no_connection", False, provider_down=True)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One send: on which line, until when of the loop's time, and the ids that it got."""
+
+    session: Session
+    until: float
+    ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +105,7 @@ class SmppChannel(Sms):
         self._settled = asyncio.Event()  # bound, or known to be unreachable just now
         self._trouble: Failed = _GONE
         self._closing = False
+        self._young: set[str] = set()  # ids that are not written down yet, for all we know
 
     async def open(self) -> None:
         """Bind in the background, and stay bound until `close`."""
@@ -116,7 +128,13 @@ class SmppChannel(Sms):
         session = await self._bound()
         if session is None:
             return self._trouble
-        return await self._send_parts(session, self._parts(outgoing), until)
+        attempt = _Try(session, until)
+        try:
+            return await self._send_parts(attempt, self._parts(outgoing))
+        finally:
+            asyncio.get_running_loop().call_later(
+                WRITTEN_DOWN_S, self._young.difference_update, attempt.ids
+            )
 
     async def _bound(self) -> Session | None:
         await self.open()
@@ -127,40 +145,37 @@ class SmppChannel(Sms):
             return None
         return self._session
 
-    async def _send_parts(
-        self, session: Session, parts: Sequence[SubmitSm], until: float
-    ) -> SendResult:
+    async def _send_parts(self, attempt: _Try, parts: Sequence[SubmitSm]) -> SendResult:
         """The first part decides whether the message is taken; the others must follow it."""
-        first = await self._submit(session, parts[0], until)
+        first = await self._submit(attempt, parts[0])
         if not isinstance(first, Sent) or len(parts) == 1:
             return first
-        others = await asyncio.gather(
-            *(self._submit_surely(session, part, until) for part in parts[1:])
-        )
+        others = await asyncio.gather(*(self._submit_surely(attempt, part) for part in parts[1:]))
         ids = [other.provider_id for other in others if isinstance(other, Sent)]
         if len(ids) < len(others):
             log.warning("sms_partly_sent", parts=len(parts), taken=1 + len(ids))
             return Unknown("partly_sent")
         return Sent(first.provider_id, tuple(ids))
 
-    async def _submit_surely(self, session: Session, part: SubmitSm, until: float) -> SendResult:
+    async def _submit_surely(self, attempt: _Try, part: SubmitSm) -> SendResult:
         """Offered again while the provider says "not now": its fellows are gone already."""
         loop = asyncio.get_running_loop()
         while True:
-            result = await self._submit(session, part, until)
+            result = await self._submit(attempt, part)
             throttled = isinstance(result, Failed) and not result.permanent
-            if not throttled or session.closed.is_set() or loop.time() + PART_AGAIN_S >= until:
+            late = loop.time() + PART_AGAIN_S >= attempt.until
+            if not throttled or late or attempt.session.closed.is_set():
                 return result
             await asyncio.sleep(PART_AGAIN_S)
 
-    async def _submit(self, session: Session, part: SubmitSm, until: float) -> SendResult:
+    async def _submit(self, attempt: _Try, part: SubmitSm) -> SendResult:
         try:
-            async with asyncio.timeout_at(until - self._times.answer_s):
+            async with asyncio.timeout_at(attempt.until - self._times.answer_s):
                 await self._window.acquire()
         except TimeoutError:
             return Failed("window_full", False)
         try:
-            answer = await session.request(part)
+            answer = await attempt.session.request(part)
         except NotWrittenError:
             return _GONE
         except NoAnswerError as error:
@@ -171,7 +186,10 @@ class SmppChannel(Sms):
             return failure(answer.status)
         if answer.command != pdus.SUBMIT_SM_RESP:
             return Unknown("answer_not_understood")
-        return Sent(self._own_id(message_id(answer.body)))
+        id_ = self._own_id(message_id(answer.body))
+        attempt.ids.append(id_)
+        self._young.add(id_)
+        return Sent(id_)
 
     def _parts(self, outgoing: Outgoing) -> list[SubmitSm]:
         self._reference = (self._reference + 1) % 256
@@ -241,7 +259,13 @@ class SmppChannel(Sms):
                     )
                 )
         if reports:
+            await self._until_written_down({report.provider_id for report in reports})
             await self._take_reports(reports)
+
+    async def _until_written_down(self, ids: Set[str]) -> None:
+        """A refusal may be told at once, before anybody could know which message it speaks of."""
+        while not self._young.isdisjoint(ids):  # noqa: ASYNC110 - rare, and over in a second
+            await asyncio.sleep(WRITTEN_DOWN_S / 20)
 
 
 def _down(failed: Failed) -> Failed:

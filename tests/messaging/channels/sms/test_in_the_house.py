@@ -94,6 +94,21 @@ async def test_a_code_arrives_at_the_telephone_and_its_receipt_is_kept(
         assert smsc.acknowledged == [0]
 
 
+async def test_a_delivery_receipt_that_comes_at_once_is_not_lost(db_url: str, smsc: Smsc) -> None:
+    smsc.receipts = lambda part: receipt(part.id, "REJECTD")
+    async with opened(by_smpp(db_url, smsc, segments_per_s=1_000)) as house:
+        for _ in range(50):
+            await send_code(house)
+        await house.dispatcher.drain()
+
+        async def all_rejected() -> bool:
+            rows = await query("SELECT status FROM attempt")
+            return {row["status"] for row in rows} == {"undelivered"}
+
+        await until(all_rejected)
+        assert len(smsc.inbox) == 50
+
+
 async def test_a_code_of_which_nothing_is_known_is_not_sent_again(
     db_url: str, smsc: Smsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
