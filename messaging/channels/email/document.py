@@ -16,7 +16,7 @@ from messaging.channels.email.texts import plain_text
 from messaging.i18n import gettext
 
 _PLACE = re.compile(r"@@(subject|preview|content|unsubscribe|preferences)@@")
-_WHOLE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype|html)\b", re.I | re.S)
+_PAGE_BEGINS = re.compile(r"<(?:!doctype|html)\b", re.IGNORECASE)
 _BLOCKS = re.compile(r"<(?:p|div|table|ul|ol|br|h[1-6])\b", re.IGNORECASE)
 _SPOILER = re.compile(r"<(/?)tg-spoiler>")
 _SEAM = re.compile(r">(?=<(?:/?(?:table|tbody|tr|td|div|body|style|meta)|!--)\b)")
@@ -83,8 +83,14 @@ class _Page:
 
 
 def is_document(markup: str) -> bool:
-    """Whether it is a whole page already."""
-    return bool(_WHOLE.match(markup))
+    """Whether it is a whole page already. Comments may come first."""
+    rest = markup.lstrip()
+    while rest.startswith(("<!--", "<?")):
+        end = rest.find("-->" if rest.startswith("<!--") else ">")
+        if end < 0:
+            return False
+        rest = rest[end:].lstrip("->").lstrip()
+    return bool(_PAGE_BEGINS.match(rest))
 
 
 def mail_document(

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import imaplib
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,7 @@ class Imap:
 
     def fetch(self, limit: int) -> list[tuple[str, bytes]]:
         server = self._server
-        kind = imaplib.IMAP4_SSL if server.tls else imaplib.IMAP4
-        self._imap = imap = kind(server.host, server.port, timeout=IMAP_TIMEOUT_S)
+        self._imap = imap = _connected(server)
         imap.login(server.user, server.password)
         status, _ = imap.select(f'"{server.folder}"')
         if status != "OK":
@@ -116,6 +116,14 @@ class Imap:
             with contextlib.suppress(OSError, imaplib.IMAP4.error):
                 self._imap.logout()
             self._imap = None
+
+
+def _connected(server: ImapServer) -> imaplib.IMAP4:
+    if not server.tls:
+        return imaplib.IMAP4(server.host, server.port, timeout=IMAP_TIMEOUT_S)
+    # Left to itself imaplib believes any certificate.
+    context = ssl.create_default_context()
+    return imaplib.IMAP4_SSL(server.host, server.port, ssl_context=context, timeout=IMAP_TIMEOUT_S)
 
 
 class BounceReader:
@@ -163,7 +171,7 @@ class BounceReader:
 
     async def _take(self, mails: Sequence[tuple[str, bytes]]) -> tuple[list[str], list[str]]:
         at = to_micros(self._clock.now())
-        told = {name: read_mail(raw, self._tokens, at=at) for name, raw in mails}
+        told = {name: self._read(name, raw, at) for name, raw in mails}
         reports = [item for item in told.values() if isinstance(item, Report)]
         leaves = [item.attempt_id for item in told.values() if isinstance(item, Leave)]
         if reports:
@@ -176,6 +184,14 @@ class BounceReader:
             if isinstance(item, Report) or (isinstance(item, Leave) and self._take_leaves)
         ]
         return understood, [name for name, _ in mails if name not in set(understood)]
+
+    def _read(self, name: str, raw: bytes, at: int) -> Report | Leave | None:
+        """One mail that nobody can read must not stand in the way of all that come after it."""
+        try:
+            return read_mail(raw, self._tokens, at=at)
+        except Exception:
+            log.exception("returned_mail_unreadable", name=name)
+            return None
 
 
 def open_mailbox(url: str) -> Mailbox:

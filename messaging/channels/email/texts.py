@@ -4,11 +4,14 @@ import html
 import re
 
 _UNSEEN = re.compile(
-    r"<!--.*?-->|<(head|style|script|title)\b[^>]*>.*?</\1\s*>"
-    r"|<(div|span)\b[^>]*\bdisplay\s*:\s*none[^>]*>.*?</\2\s*>",
-    re.DOTALL | re.IGNORECASE,
+    r"<!--|<(head|style|script|title)\b|<(div|span)\b[^<>]*\bdisplay\s*:\s*none[^<>]*>",
+    re.IGNORECASE,
 )
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*|!)([^>]*)>")
+_ENDS = {
+    name: re.compile(rf"</{name}\s*>", re.IGNORECASE)
+    for name in ("head", "style", "script", "title", "div", "span")
+} | {"": re.compile("-->")}
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*|!)([^<>]*)>")
 _SPACES = re.compile(r"[ \t\r\f\v\xa0]+")
 _ANY_SPACES = re.compile(r"\s+")
 _AROUND_BREAK = re.compile(r" +\n *|\n +")
@@ -25,10 +28,10 @@ _SCHEMES = ("http://", "https://", "mailto:", "tel:")
 def plain_text(markup: str, *, breaks_kept: bool = False) -> str:
     """`markup` as text. `breaks_kept`: a line break in it is one (Telegram's HTML), not a space."""
     if not breaks_kept:
-        markup = _ANY_SPACES.sub(" ", _UNSEEN.sub("", markup))
+        markup = _ANY_SPACES.sub(" ", _seen(markup))
     words, *tags = _TAG.split(markup)
     pieces = [html.unescape(words)]
-    links: list[tuple[str, int]] = []  # open ones: where to, and which piece is its first
+    links: list[tuple[str, int]] = []  # the open one: where to, and which piece is its first
     for i in range(0, len(tags), 4):
         slash, name, attributes, words = tags[i : i + 4]
         if name not in _SILENT:
@@ -41,6 +44,19 @@ def plain_text(markup: str, *, breaks_kept: bool = False) -> str:
     return _EMPTY_LINES.sub("\n\n", _AROUND_BREAK.sub("\n", text)).strip()
 
 
+def _seen(markup: str) -> str:
+    """Without what a reader would not see. What is never closed lasts to the end."""
+    kept, start = [], 0
+    while found := _UNSEEN.search(markup, start):
+        kept.append(markup[start : found.start()])
+        name = (found[1] or found[2] or "").lower()
+        end = _ENDS[name].search(markup, found.end())
+        if end is None:
+            return "".join(kept)
+        start = end.end()
+    return "".join([*kept, markup[start:]])
+
+
 def _add_tag(
     name: str, closing: bool, attributes: str, pieces: list[str], links: list[tuple[str, int]]
 ) -> None:
@@ -48,7 +64,7 @@ def _add_tag(
         if closing and links:
             _end_link(pieces, *links.pop())
         elif not closing:
-            links.append((_attribute(_HREF, attributes), len(pieces)))
+            links[:] = [(_attribute(_HREF, attributes), len(pieces))]  # a link has none within it
     elif name == "img":
         pieces.append(_attribute(_ALT, attributes))
     elif name == "br":

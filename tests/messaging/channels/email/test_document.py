@@ -1,6 +1,7 @@
 """The page around the words, and the words without the page."""
 
 import html
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -137,3 +138,28 @@ def test_a_page_of_ours_reads_well_as_text() -> None:
 def test_any_markup_gives_some_text(markup: str) -> None:
     plain_text(markup)
     plain_text(markup, breaks_kept=True)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a",
+        "<div ",
+        "<!--",
+        "<!-- -->",
+        "<style>",
+        "<div style=display",
+        "  ",
+        " \n",
+        "&",
+        "</a>",
+        "<a>",
+    ],
+)
+def test_no_markup_takes_long(piece: str) -> None:
+    markup = piece * 40_000 + "</a>" * 40_000
+    started = time.process_time()
+    plain_text(markup)
+    plain_text(markup, breaks_kept=True)
+    is_document(markup)
+    assert time.process_time() - started < 2

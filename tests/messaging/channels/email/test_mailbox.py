@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from messaging.channels.base import Report, Status
 from messaging.channels.email.mailbox import BounceReader, Imap, Maildir, open_mailbox
 from tests.messaging.channels.email import returned
 from tests.messaging.channels.email.conftest import TOKENS
+from tests.messaging.channels.email.peers import certificate
 
 
 def mail(sample: str, attempt_id: int) -> bytes:
@@ -80,6 +82,22 @@ async def test_nothing_goes_before_it_is_kept(maildir: Path) -> None:
     stop.set()
     await running
     assert len(told.reports) == 1
+
+
+def nested(depth: int) -> bytes:
+    """Parts in parts in parts, which the standard library's parser reads by recursion."""
+    head = "".join(
+        f'Content-Type: multipart/report; boundary="b{i}"\n\n--b{i}\n' for i in range(depth)
+    )
+    return f"To: bounce+{TOKENS.make(9)}@b.example\n{head}".encode()
+
+
+async def test_a_mail_that_nobody_can_read_stands_in_nobodys_way(maildir: Path) -> None:
+    (maildir / "new" / "0.nested").write_bytes(nested(3_000))
+    told = Told()
+    await told.reader(Maildir(maildir)).read_some()
+    assert [report.attempt_id for report in told.reports] == [1]
+    assert "0.nested:2,S" in [path.name for path in (maildir / "cur").iterdir()]
 
 
 async def test_two_readers_do_no_harm(maildir: Path) -> None:
@@ -194,6 +212,20 @@ async def test_a_mailbox_out_of_reach_is_waited_out(
 def test_a_wrong_address_of_a_mailbox(url: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         open_mailbox(url)
+
+
+async def test_imap_believes_no_unknown_certificate(tmp_path: Path) -> None:
+    server_context, _ = certificate(tmp_path)
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=server_context)
+    port = server.sockets[0].getsockname()[1]
+    mailbox = open_mailbox(f"imaps://user:password@127.0.0.1:{port}")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await asyncio.to_thread(mailbox.fetch, 1)
+    server.close()
 
 
 def test_imap_is_spoken_under_tls_on_its_port() -> None:
