@@ -20,12 +20,11 @@ from cryptography.x509.oid import NameOID
 class Inbox:
     """Takes what comes; `refusals` (by command: MAIL, RCPT, DATA) are said first, one at a time."""
 
-    def __init__(self, *, pipelining: bool = True, size: int = 0) -> None:
+    def __init__(self, *, pipelining: bool = True) -> None:
         self.envelopes: list[Envelope] = []
         self.refusals: dict[str, list[str]] = {}
         self.sessions: set[int] = set()
         self.delay_s: dict[str, float] = {}
-        self.hang_up_in: str = ""
         self._pipelining = pipelining
 
     async def handle_EHLO(
@@ -38,7 +37,7 @@ class Inbox:
     async def handle_MAIL(
         self, server: Any, _session: Any, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if refusal := await self._said("MAIL", server):
+        if refusal := await self._said("MAIL"):
             return refusal
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -47,21 +46,19 @@ class Inbox:
     async def handle_RCPT(
         self, server: Any, _session: Any, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if refusal := await self._said("RCPT", server):
+        if refusal := await self._said("RCPT"):
             return refusal
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Envelope) -> str:
-        if refusal := await self._said("DATA", server):
+        if refusal := await self._said("DATA"):
             return refusal
         self.envelopes.append(envelope)
         return f"250 2.0.0 Ok: queued as ABC{len(self.envelopes)}"
 
-    async def _said(self, command: str, server: Any) -> str | None:
+    async def _said(self, command: str) -> str | None:
         await asyncio.sleep(self.delay_s.get(command, 0))
-        if self.hang_up_in == command:
-            server.transport.abort()
         refusals = self.refusals.get(command)
         return refusals.pop(0) if refusals else None
 
