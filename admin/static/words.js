@@ -39,7 +39,8 @@ export function money(minor) {
 export function time(instant) {
   const at = new Date(instant);
   const isToday = at.toDateString() === new Date().toDateString();
-  return isToday ? clock.format(at) : `${calendar.format(at)} ${clock.format(at)}`;
+  const day = isToday ? "" : `${calendar.format(at)} `;
+  return (day + clock.format(at)).replaceAll(" ", "\u00a0");
 }
 
 // "1 234,50" as minor units; null when it is no sum of money. No floats: digits are shifted as text.
