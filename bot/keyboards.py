@@ -86,22 +86,26 @@ def card(live_url: str | None) -> InlineKeyboardMarkup:
 
 def statement(places: list[int], *, page: int, earlier: int | None) -> InlineKeyboardMarkup | None:
     """Numbers that explain an operation each, and the way to older and newest ones."""
-    numbers = [_why(number, seq, page) for number, seq in enumerate(places, 1)]
-    paging = []
-    if page:
-        paging.append(_page_button(_("« Newest"), 0))
-    if earlier is not None:
-        paging.append(_page_button(_("Earlier »"), earlier))
-    return _inline(numbers, paging) if numbers or paging else None
+    return _statement(tuple(places), page, earlier, _("« Newest"), _("Earlier »"))
 
 
 @lru_cache(maxsize=8192)
-def _why(number: int, seq: int, page: int) -> InlineKeyboardButton:
-    """Made once: the newest places of an account are asked for again and again."""
-    return _button(str(number), callbacks.Why(seq=seq, page=page))
+def _statement(
+    places: tuple[int, ...], page: int, earlier: int | None, newest_text: str, earlier_text: str
+) -> InlineKeyboardMarkup | None:
+    """Made once: many accounts have operations at the same places, and each is asked for often."""
+    numbers = [
+        _button(str(number), callbacks.Why(seq=seq, page=page))
+        for number, seq in enumerate(places, 1)
+    ]
+    paging = []
+    if page:
+        paging.append(_page_button(newest_text, 0))
+    if earlier is not None:
+        paging.append(_page_button(earlier_text, earlier))
+    return _inline(numbers, paging) if numbers or paging else None
 
 
-@lru_cache(maxsize=4096)
 def _page_button(text: str, before: int) -> InlineKeyboardButton:
     return _button(text, callbacks.StatementPage(before=before))
 

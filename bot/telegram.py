@@ -17,6 +17,7 @@ from aiogram.methods import TelegramMethod
 from aiogram.types import BotCommand, BotCommandScopeAllPrivateChats, Update
 from aiohttp import web
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from bot.calls import call_of
 from bot.menu import TOPICS
@@ -133,7 +134,8 @@ class _Webhook:
             if isinstance(answer, TelegramMethod):
                 call, files = call_of(self._bot, answer)
                 if not files:
-                    return web.json_response({"method": answer.__api_method__} | call)
+                    body = to_json({"method": answer.__api_method__} | call)
+                    return web.Response(body=body, content_type="application/json")
                 await self._bot(answer)
         except TelegramAPIError as error:
             log.warning("telegram_refused", method=type(error.method).__name__, error=str(error))

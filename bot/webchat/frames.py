@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pydantic_core import to_json
+
 from bot.webchat.markup import runs
 from bot.webchat.transcript import Row
 from messaging.i18n import supported
@@ -95,7 +97,7 @@ def _object(raw: str) -> dict[str, Any]:
     if len(raw) > FRAME_BYTES_MAX:
         raise FrameError("too_long")
     try:
-        value = json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+        value = _JSON.decode(raw)
     except (ValueError, RecursionError) as error:
         raise FrameError("bad_json") from error
     if not isinstance(value, dict):
@@ -112,6 +114,9 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("a key stands twice")
     return value
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_repeats)
 
 
 def _matching(value: object, pattern: re.Pattern[str], code: str) -> str:
@@ -144,7 +149,7 @@ def _text(value: object) -> str:
 
 def write(kind: str, **fields: Any) -> str:
     """One outgoing frame."""
-    return json.dumps({"kind": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
+    return to_json({"kind": kind, **fields}).decode()
 
 
 def message(row: Row, keyboard_text: str | None = None) -> str:

@@ -15,6 +15,7 @@ from sqlite3 import IntegrityError
 from typing import Any
 
 from asyncpg import UniqueViolationError
+from pydantic_core import to_json
 
 from loyalty.clock import Clock
 from loyalty.database import dialect, query, transaction
@@ -52,10 +53,6 @@ class StoredFile:
 
 def secret_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class Transcript:
@@ -127,7 +124,7 @@ class Transcript:
             next_id(),
             client_id,
             outgoing,
-            _dumps(body),
+            to_json(body).decode(),
             to_micros(now),
             keyboard,
         )
@@ -148,7 +145,7 @@ class Transcript:
             None,
             thread_id,
             message_id,
-            _dumps(body),
+            to_json(body).decode(),
             to_micros(self._clock.now()),
         )
         return int(rows[0]["edited_at"]) if rows else None
