@@ -214,6 +214,7 @@ async def test_markup_is_shown_as_text(she: Customer, shop: Shop) -> None:
     evil = '<img src=x onerror="alert(1)"><b>жирно</b><script>alert(2)</script>'
     await she.writes(evil)
     await expect(she.chat.locator(".message.me").last).to_contain_text(evil)
+    await expect(she.chat.locator(".message.shop")).to_have_count(2)  # the bot has answered her
     await shop.says(
         '&lt;i&gt;так&lt;/i&gt; <b>&lt;img src=x&gt;</b> <a href="tel:+7900">позвонить</a>'
     )
