@@ -30,6 +30,7 @@ class CodeSender:
             address=phone,
             language=language,
             priority=1,
+            urgent=True,
             expires_at=now + CODE_WORTH_SENDING,
         )
         await enqueue([draft], at=now)

@@ -39,7 +39,8 @@ class Outcome:
 
     Instants in microseconds: `not_before` of a message that is queued again, `fallback_at` of one
     that another channel takes over then. `waited`: it is queued again without having been tried.
-    `traced`: the provider will speak of it by these ids.
+    `anew`: its tries are counted from the beginning, by another channel. `traced`: the provider
+    will speak of it by these ids.
     """
 
     message_id: int
@@ -48,6 +49,7 @@ class Outcome:
     not_before: int | None = None
     fallback_at: int | None = None
     waited: bool = False
+    anew: bool = False
     attempt_id: int | None = None
     attempt_state: AttemptState | None = None
     provider_ids: tuple[str, ...] = ()
@@ -153,14 +155,15 @@ async def tell(verdicts: Sequence[Verdict], *, at: datetime) -> None:
         await query(*_DECIDE, as_rows(rows), to_micros(at))
 
 
-# A code is a secret that is hashed elsewhere: here it is wiped once its message is closed.
+# A code is a secret that is hashed elsewhere: here it is wiped once nothing follows any more.
 _RECORD_MESSAGES = rowset(
     """
     UPDATE message SET state = r.state, reason = r.reason, lease_owner = '', lease_until = NULL,
         not_before = COALESCE(r.not_before, message.not_before), fallback_at = r.fallback_at,
-        tries = message.tries - r.waited,
+        tries = CASE WHEN r.anew = 1 THEN 1 ELSE message.tries - r.waited END,
         closed_at = CASE WHEN r.state = 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END,
-        context = CASE WHEN r.state <> 'queued' AND template = 'sms_code' THEN '{}' ELSE context END
+        context = CASE WHEN r.state <> 'queued' AND r.fallback_at IS NULL
+            AND template = 'sms_code' THEN '{}' ELSE context END
     FROM {rows} WHERE message.id = r.message_id AND message.state = 'sending' AND lease_owner = $3
     RETURNING message.id
     """,
@@ -170,6 +173,7 @@ _RECORD_MESSAGES = rowset(
     not_before="bigint",
     fallback_at="bigint",
     waited="int",
+    anew="int",
 )
 _RECORD_ATTEMPTS = rowset(
     """
@@ -253,6 +257,7 @@ def _message_row(o: Outcome) -> dict[str, Any]:
         "not_before": o.not_before,
         "fallback_at": o.fallback_at,
         "waited": int(o.waited),
+        "anew": int(o.anew),
     }
 
 

@@ -1,14 +1,14 @@
 """The worker of the outbox: events become messages, messages that are due are claimed and sent.
 
-A cycle is: record what has come back, take back what dead workers left, turn events into messages,
-claim as many messages as there is room for, write down their tries, start them. Sending is
-concurrent up to a bound; messages to one recipient go one after the other.
+A cycle is: record what has come back, keep the leases alive and take back what dead workers left,
+turn events into messages, claim as many as there is room for, decide about them and write their
+tries down in one transaction, start them. Sending is concurrent up to a bound; messages to one
+recipient go one after the other.
 """
 
 import asyncio
-import random
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,28 +18,33 @@ from loyalty.clock import Clock
 from loyalty.database import transaction
 from loyalty.instants import to_micros
 from messaging import attempts, outbox
-from messaging.attempts import Outcome
 from messaging.breaker import BreakerRules
-from messaging.channels.base import Channel, Outgoing, SendResult, Sent, Unknown
-from messaging.delivery import Policies, beginning, dead_address, judge, plan, verdict
-from messaging.facts import load_facts, lock_customers
+from messaging.channels.base import Channel
+from messaging.decisions import Held, Policies, Try, World, decide_all
+from messaging.delivery import beginning, verdict
+from messaging.facts import load_base, load_facts, lock_customers
 from messaging.gates import Gates
-from messaging.metrics import DELAY, IN_FLIGHT, MESSAGES
+from messaging.metrics import MESSAGES
 from messaging.notices import Notices, handle_events
 from messaging.outbox import Claimed
 from messaging.pacing import LocalPacer, Pacer
+from messaging.policy.habits import Record
 from messaging.policy.retries import RetryRules
-from messaging.suppressions import Suppressed, suppress
+from messaging.sending import Sending
+from messaging.suppressions import suppress
 from messaging.wakeups import Wakeups
+
+BASE_LIVES = timedelta(minutes=10)
+"""How long what all customers together see is taken for what they see now."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatcherRules:
-    """Bounds of one dispatcher. A lease outlives a send by far, so that only the dead lose it."""
+    """Bounds of one dispatcher. A worker renews its leases, so that only the dead lose theirs."""
 
-    concurrency: int = 64
+    concurrency: int = 128
     lease_s: float = 60.0
     send_timeout_s: float = 20.0
     poll_s: float = 1.0
@@ -71,11 +76,16 @@ class Dispatcher:
         self._rules = rules or DispatcherRules()
         self._owner = secrets.token_hex(8)
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
-        self._sending: dict[asyncio.Task[None], tuple[str, str]] = {}  # by task, its recipient
-        self._outcomes: list[Outcome] = []  # of finished tries, not yet written
-        self._dead: list[Suppressed] = []  # addresses that they have shown to be dead
+        self._sending = Sending(
+            clock,
+            self._gates,
+            self._wakeups.nudge,
+            timeout_s=self._rules.send_timeout_s,
+            retries=self._rules.retries,
+        )
         self._look_after_s = self._rules.poll_s
-        self._recover_at = datetime.min.replace(tzinfo=UTC)
+        self._beat_at = self._base_until = datetime.min.replace(tzinfo=UTC)
+        self._base: Mapping[str, Record] = {}
 
     def wake(self) -> None:
         """There may be something to do: call it after a commit."""
@@ -104,7 +114,7 @@ class Dispatcher:
         """Work until nothing is due and nothing is under way. For tests and simulations."""
         while await self._cycle() or self._sending or self._waiting:
             if self._sending:
-                await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+                await self._sending.wait_for_one()
             elif self._waiting:  # for the provider's limits
                 await asyncio.sleep(self._look_after_s)
 
@@ -116,18 +126,21 @@ class Dispatcher:
         """One round; returns whether anything has moved."""
         recorded = await self._record()
         now = self._clock.now()
-        await self._recover(now)
+        await self._beat(now)
         await outbox.queue_fallbacks(at=now)
         events = await handle_events(self._notices, at=now)
         claimed = await self._claim()
         begun = await self._begin()
         return bool(recorded or events or claimed or begun)
 
-    async def _recover(self, now: datetime) -> None:
-        """Look for dead workers' leases four times in the life of a lease."""
-        if now < self._recover_at:
+    async def _beat(self, now: datetime) -> None:
+        """Four times in the life of a lease: renew one's own, look for those of the dead."""
+        if now < self._beat_at:
             return
-        self._recover_at = now + timedelta(seconds=self._rules.lease_s / 4)
+        lease = timedelta(seconds=self._rules.lease_s)
+        self._beat_at = now + lease / 4
+        own = await outbox.renew(self._owner, at=now, lease_until=now + lease)
+        self._waiting = [message for message in self._waiting if message.id in own]
         recovered = await outbox.recover(at=now, tries_max=self._rules.retries.tries_max)
         if any(astuple(recovered)):
             log.warning("lapsed_leases", **asdict(recovered))
@@ -137,10 +150,14 @@ class Dispatcher:
         if room <= 0:
             return 0
         now = self._clock.now()
-        until = now + timedelta(seconds=self._rules.lease_s)
-        claimed = await outbox.claim(self._owner, limit=room, at=now, lease_until=until)
+        claimed = await outbox.claim(
+            self._owner, limit=room, at=now, lease_until=self._lease_from(now)
+        )
         self._waiting += claimed
         return len(claimed)
+
+    def _lease_from(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._rules.lease_s)
 
     async def _begin(self) -> int:
         """Begin the tries of those whose recipient is not being written to just now."""
@@ -149,101 +166,73 @@ class Dispatcher:
         if not chosen:
             return 0
         now = self._clock.now()
-        shut = self._gates.shut(to_micros(now))
+        await self._learn_base(now)
         async with transaction():
-            await lock_customers(chosen)
-            facts = await load_facts(chosen, at=to_micros(now), horizon=self._policies.horizon)
-            plans = [
-                (m, plan(m, facts, self._policies, self._channels, shut, at=now)) for m in chosen
-            ]
-            plans = [(m, decided) for m, decided in plans if await self._admits(decided)]
-            outgoing = [(m, decided) for m, decided in plans if isinstance(decided, Outgoing)]
-            beginnings = [
-                beginning(m, o, self._channels[o.address_kind], self._policies) for m, o in outgoing
-            ]
-            begun = await attempts.begin(self._owner, beginnings, at=now)
-            await attempts.tell([verdict(d, self._channels) for _, d in plans], at=now)
-        gone = {message.id for message, _ in plans}
-        self._waiting = [m for m in self._waiting if m.id not in gone]
-        self._outcomes += [decided for _, decided in plans if isinstance(decided, Outcome)]
-        for message, decided in outgoing:
-            if decided.attempt_id in begun:
-                self._start(message, decided)
-        return len(plans)
+            customers = await lock_customers(chosen)
+            rivals = await outbox.claim_rivals(
+                self._owner, customers, at=now, lease_until=self._lease_from(now)
+            )
+            settled, tries = await self._decide([*chosen, *rivals], now)
+            begun = await attempts.begin(self._owner, [beginning(t) for t in tries], at=now)
+            told = [*map(verdict, settled), *map(verdict, tries)]
+            await attempts.tell(told, at=now)
+        self._waiting += rivals
+        self._keep_those_that_wait(settled, tries)
+        for each in tries:
+            if each.outgoing.attempt_id in begun:
+                self._sending.start(each)
+        return len(settled) + len(tries)
 
-    async def _admits(self, decided: Outgoing | Outcome) -> bool:
-        """Whether it need not wait for its provider; if it must, the worker's next look is then."""
-        if isinstance(decided, Outcome):
-            return True
-        channel = self._channels[decided.address_kind]
-        wait = await self._gates.admit(decided, channel, to_micros(self._clock.now()))
-        if wait > 0:
-            self._look_after_s = min(self._look_after_s, wait)
-        return wait == 0
+    async def _decide(
+        self, messages: Sequence[Claimed], now: datetime
+    ) -> tuple[list[Held], list[Try]]:
+        """What is settled without a try, and the tries that may be made at once."""
+        at = to_micros(now)
+        facts = await load_facts(messages, at=at, horizon=self._policies.horizon)
+        world = World(
+            policies=self._policies,
+            channels=self._channels,
+            shut=self._gates.shut(at),
+            base=self._base,
+            now=at,
+        )
+        decided = decide_all(messages, facts, world)
+        first: dict[tuple[str, str], Try] = {}
+        for each in decided:
+            if isinstance(each, Try):
+                first.setdefault(each.message.recipient, each)
+        waits = await asyncio.gather(
+            *(self._gates.admit(each.outgoing, each.channel, at) for each in first.values())
+        )
+        self._look_after_s = min((w for w in waits if w > 0), default=self._look_after_s)
+        tries = [each for each, wait in zip(first.values(), waits, strict=True) if wait == 0]
+        return [each for each in decided if isinstance(each, Held)], tries
+
+    def _keep_those_that_wait(self, settled: Sequence[Held], tries: Sequence[Try]) -> None:
+        """Everything claimed but not decided stays: for its provider or its recipient's turn."""
+        over = {held.outcome.message_id for held in settled} | {t.message.id for t in tries}
+        self._waiting = [message for message in self._waiting if message.id not in over]
+        self._sending.results.outcomes += [held.outcome for held in settled]
+
+    async def _learn_base(self, now: datetime) -> None:
+        if now >= self._base_until:
+            self._base, self._base_until = await load_base(), now + BASE_LIVES
 
     def _choose(self) -> list[Claimed]:
-        """Waiting messages, one per recipient, while their lease still covers a whole send."""
-        last = to_micros(self._clock.now() + timedelta(seconds=self._rules.send_timeout_s))
-        taken, chosen = set(self._sending.values()), []
-        for message in self._waiting:
-            if message.recipient not in taken and message.lease_until > last:
-                taken.add(message.recipient)
-                chosen.append(message)
-        # A lease too short to begin with lapses by itself and the message is claimed anew.
-        self._waiting = [m for m in self._waiting if m.lease_until > last]
-        return chosen
-
-    def _start(self, message: Claimed, outgoing: Outgoing) -> None:
-        task = asyncio.create_task(self._send(message, outgoing))
-        self._sending[task] = message.recipient
-        IN_FLIGHT.inc()
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._sending[task]
-        IN_FLIGHT.dec()
-        self._wakeups.nudge()
-
-    async def _send(self, message: Claimed, outgoing: Outgoing) -> None:
-        result: SendResult = Unknown("stopped_while_sending")
-        channel = self._channels[outgoing.address_kind]
-        try:
-            async with asyncio.timeout(self._rules.send_timeout_s):
-                result = await channel.send(outgoing)
-            await self._gates.learn(outgoing, channel, result, to_micros(self._clock.now()))
-        except TimeoutError:
-            result = Unknown("no_answer_in_time")
-        except Exception:
-            log.exception("channel_broke", message_id=message.id, channel=outgoing.address_kind)
-            result = Unknown("channel_broke")
-        finally:  # also when this task is cancelled: the try has begun, so it has an outcome
-            self._outcomes.append(self._judge(message, outgoing, result))
-            if dead := dead_address(outgoing, result):
-                self._dead.append(dead)
-
-    def _judge(self, message: Claimed, outgoing: Outgoing, result: SendResult) -> Outcome:
-        now = self._clock.now()
-        if isinstance(result, Sent):
-            DELAY.observe(max(0, to_micros(now) - message.created_at) / 1_000_000)
-        return judge(
-            message,
-            outgoing,
-            self._channels[outgoing.address_kind],
-            result,
-            at=now,
-            rules=self._rules.retries,
-            chance=random.random(),
-        )
+        """Waiting messages of those who are not being written to: all of them, to be ranked."""
+        taken = self._sending.recipients
+        return [message for message in self._waiting if message.recipient not in taken]
 
     async def _record(self) -> int:
-        batch, dead = self._outcomes[:], self._dead[:]
+        results = self._sending.results
+        batch, dead = results.outcomes[:], results.dead[:]
         if not batch:
             return 0
         now = self._clock.now()
         async with transaction():
             own = await attempts.record(self._owner, batch, at=now)
             await suppress(dead, at=now)
-        del self._outcomes[: len(batch)], self._dead[: len(dead)]
+        del results.outcomes[: len(batch)], results.dead[: len(dead)]
         for outcome in batch:
             if outcome.message_id not in own:
                 log.warning("outcome_came_after_lease", message_id=outcome.message_id)
@@ -252,12 +241,7 @@ class Dispatcher:
         return len(batch)
 
     async def _finish(self) -> None:
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=self._rules.stop_grace_s)
-        late = list(self._sending)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await self._sending.finish(self._rules.stop_grace_s)
         try:
             await self._record()
             await outbox.give_back(self._owner, [message.id for message in self._waiting])

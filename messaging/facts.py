@@ -7,14 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loyalty.database import dialect, query
+from loyalty.database import analysis, dialect, query
+from loyalty.instants import NEVER
 from loyalty.rules.consents import Consents, standing
 from messaging import suppressions
 from messaging.outbox import Claimed
 from messaging.policy.caps import Contact
+from messaging.policy.consent import OptIn, Suppression
 from messaging.policy.fronts import Front
-from messaging.policy.verdicts import Why
+from messaging.policy.habits import Record
+from messaging.policy.quiet_hours import QuietHours
 from messaging.records import as_list, listed
+
+Address = tuple[str, str]
+"""Kind and value."""
+NO_QUIET = QuietHours(begin=0, end=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,42 +30,73 @@ class Person:
 
     language: str
     timezone: str
-    erased: bool
-    fronts: Sequence[Front]
+    erased: bool = False
+    addresses: Sequence[Front] = ()
     consents: Consents = field(default_factory=dict)
     contacts: Sequence[tuple[int, Contact]] = ()
     """By message, what the caps may count; loaded only when a message to her may be capped."""
+    habits: Mapping[str, Record] = field(default_factory=dict)
     weekly_max: int | None = None
+    quiet: QuietHours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """An earlier try of a message. `state` as in `Attempt`, `error` is a bare reason."""
+
+    channel: str
+    address: Address
+    state: str
+    status: str
+    error: str
+    cost: int
+
+    @property
+    def went(self) -> bool:
+        """Whether it may have reached her."""
+        return self.state in ("sent", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     people: Mapping[int, Person] = field(default_factory=dict)
-    refused: Mapping[int, Mapping[tuple[str, str], str]] = field(default_factory=dict)
-    """By message: the addresses that have refused it for good, and with which words."""
-    suppressed: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
-    """By address: the topics ("": all) that it gets no more, and why."""
+    before: Mapping[int, Sequence[Before]] = field(default_factory=dict)
+    """By message, its earlier tries."""
+    suppressed: Mapping[Address, Sequence[Suppression]] = field(default_factory=dict)
+    opt_ins: Mapping[str, OptIn] = field(default_factory=dict)
+    """By e-mail address."""
+    bought: Mapping[int, int] = field(default_factory=dict)
+    """By customer, when she last bought something (microseconds), where a goal asks for it."""
 
-    def stopped(self, message: Claimed, front: Front) -> str | None:
-        """Why this address is closed to this message, if it is."""
-        if reason := self.refused.get(message.id, {}).get((front.kind, front.value)):
-            return reason
-        topics = self.suppressed.get((front.kind, front.value), {})
-        reason = topics.get("") or topics.get(message.topic)
-        return Why.SUPPRESSED.of(reason) if reason else None
+    def person(self, message: Claimed) -> Person | None:
+        """Whom it is for; None if she is gone. A bare address has no habits and no nights."""
+        if message.customer_id is None:
+            front = Front(message.address_kind, message.address)
+            return Person(
+                message.language, "UTC", addresses=[front], quiet=QuietHours(begin=0, end=0)
+            )
+        person = self.people.get(message.customer_id)
+        return None if person is None or person.erased else person
+
+    def goal_reached(self, message: Claimed) -> bool:
+        if message.goal != "purchase" or message.customer_id is None:
+            return False
+        return self.bought.get(message.customer_id, 0) > message.created_at
 
 
 _LOCK = listed("SELECT id FROM customer WHERE id IN {list} ORDER BY id FOR NO KEY UPDATE")[0]
 
 
-async def lock_customers(messages: Sequence[Claimed]) -> None:
+async def lock_customers(messages: Sequence[Claimed]) -> list[int]:
     """Let nobody else reserve contacts of these customers before this transaction ends.
 
-    Service messages press upon nobody. On SQLite the transaction itself is the only writer.
+    Returns who they are. Service messages press upon nobody. On SQLite the transaction itself is
+    the only writer.
     """
     ids = _customers(messages, pressing=True)
     if ids and dialect() == "postgres":
         await query(_LOCK, None, as_list(ids))
+    return ids
 
 
 def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[int]:
@@ -73,14 +111,16 @@ def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[i
 
 _PEOPLE = listed(
     """
-    SELECT c.id, c.language, c.timezone, c.erased_at, p.weekly_max
+    SELECT c.id, c.language, c.timezone, c.erased_at, p.weekly_max, p.quiet_from, p.quiet_until
     FROM customer c LEFT JOIN preference p ON p.customer_id = c.id WHERE c.id IN {list}
     """
 )
-_FRONTS = listed(
+# The newest address of a kind is the one she uses; the chat's threads tell when she was there.
+_ADDRESSES = listed(
     """
-    SELECT customer_id, kind, value FROM identity
-    WHERE customer_id IN {list} AND kind IN ('telegram', 'webchat') AND ended_at IS NULL
+    SELECT customer_id, id, kind, value, proof FROM identity
+    WHERE customer_id IN {list} AND kind <> 'card' AND ended_at IS NULL
+    ORDER BY customer_id, id DESC
     """
 )
 _CONSENTS = listed(
@@ -95,13 +135,30 @@ _CONTACTS = listed(
     WHERE customer_id IN {list} AND at > $2
     """
 )
+_HABITS = listed("SELECT customer_id, channel, sent, seen FROM habit WHERE customer_id IN {list}")
 _SEEN = listed("SELECT id, seen_at FROM chat_thread WHERE id IN {list}")
-_REFUSED = listed(
+_BEFORE = listed(
     """
-    SELECT message_id, address_kind, address, error FROM attempt
-    WHERE message_id IN {list} AND state = 'failed' AND error LIKE 'permanent:%'
+    SELECT message_id, channel, address_kind, address, state, status, error, cost FROM attempt
+    WHERE message_id IN {list} ORDER BY id
     """
 )
+_BOUGHT = listed(
+    """
+    SELECT customer_id, MAX(at) AS at FROM receipt
+    WHERE customer_id IN {list} AND at > $2 AND state = 'committed' GROUP BY customer_id
+    """
+)
+
+
+_BASE = "SELECT channel, SUM(sent) AS sent, SUM(seen) AS seen FROM habit GROUP BY channel"
+
+
+async def load_base() -> dict[str, Record]:
+    """What all customers together were sent and have seen, by channel. Reads a whole table."""
+    async with analysis():
+        rows = await query(_BASE)
+    return {row["channel"]: Record(int(row["sent"]), int(row["seen"])) for row in rows}
 
 
 async def load_facts(messages: Sequence[Claimed], *, at: int, horizon: int) -> Facts:
@@ -110,31 +167,44 @@ async def load_facts(messages: Sequence[Claimed], *, at: int, horizon: int) -> F
     Both in microseconds.
     """
     ids, pressing = _customers(messages), _customers(messages, pressing=True)
-    people = await _people(ids, pressing, at - horizon) if ids else {}
-    addresses = [(f.kind, f.value) for person in people.values() for f in person.fronts]
+    people, opt_ins = await _people(ids, pressing, at - horizon) if ids else ({}, {})
+    addresses = [(f.kind, f.value) for person in people.values() for f in person.addresses]
     addresses += [(m.address_kind, m.address) for m in messages if m.customer_id is None]
-    suppressed: dict[tuple[str, str], dict[str, str]] = {}
-    for entry in await suppressions.standing(addresses, at=at):
-        suppressed.setdefault((entry.address_kind, entry.address), {})[entry.topic] = entry.reason
-    return Facts(people, await _refusals([m.id for m in messages if m.tries > 1]), suppressed)
+    return Facts(
+        people,
+        await _earlier_tries([m.id for m in messages if m.tries > 1]),
+        await _suppressions(addresses, at),
+        opt_ins,
+        await _purchases(messages),
+    )
 
 
-async def _people(ids: Sequence[int], pressing: Sequence[int], since: int) -> dict[int, Person]:
-    fronts = await _open_fronts(ids)
+async def _people(
+    ids: Sequence[int], pressing: Sequence[int], since: int
+) -> tuple[dict[int, Person], dict[str, OptIn]]:
+    addresses, opt_ins = await _addresses(ids)
     consents = await _grouped(_CONSENTS, pressing)
     contacts = await _grouped(_CONTACTS, pressing, since)
-    return {
+    habits = await _grouped(_HABITS, ids)
+    people = {
         row["id"]: Person(
             language=row["language"],
             timezone=row["timezone"],
             erased=row["erased_at"] is not None,
-            fronts=fronts.get(row["id"], []),
+            addresses=addresses.get(row["id"], []),
             consents=standing((p, c, bool(yes)) for p, c, yes in consents.get(row["id"], ())),
             contacts=[(m, Contact(*rest)) for m, *rest in contacts.get(row["id"], ())],
+            habits={channel: Record(*counts) for channel, *counts in habits.get(row["id"], ())},
             weekly_max=row["weekly_max"],
+            quiet=_quiet(row["quiet_from"], row["quiet_until"]),
         )
         for row in await query(*_PEOPLE, as_list(ids))
     }
+    return people, opt_ins
+
+
+def _quiet(begin: int | None, end: int | None) -> QuietHours | None:
+    return None if begin is None or end is None else QuietHours(begin=begin, end=end)
 
 
 async def _grouped(
@@ -149,26 +219,60 @@ async def _grouped(
     return grouped
 
 
-async def _open_fronts(customer_ids: Sequence[int]) -> dict[int, list[Front]]:
-    rows = await query(*_FRONTS, as_list(customer_ids))
+async def _addresses(
+    customer_ids: Sequence[int],
+) -> tuple[dict[int, list[Front]], dict[str, OptIn]]:
+    rows = await query(*_ADDRESSES, as_list(customer_ids))
     threads = [int(row["value"]) for row in rows if row["kind"] == "webchat"]
-    seen = {row["id"]: row["seen_at"] for row in await query(*_SEEN, as_list(threads))}
-    fronts: dict[int, list[Front]] = {}
+    seen = {}
+    if threads:
+        seen = {row["id"]: row["seen_at"] for row in await query(*_SEEN, as_list(threads))}
+    addresses: dict[int, list[Front]] = {}
+    opt_ins: dict[str, OptIn] = {}
     for row in rows:
         at = seen.get(int(row["value"]), 0) if row["kind"] == "webchat" else 0
-        fronts.setdefault(row["customer_id"], []).append(Front(row["kind"], row["value"], at))
-    return fronts
+        addresses.setdefault(row["customer_id"], []).append(Front(row["kind"], row["value"], at))
+        if row["kind"] == "email" and row["proof"] == "one_time_code":
+            opt_ins[row["value"]] = OptIn.CONFIRMED
+    return addresses, opt_ins
 
 
-async def _refusals(repeated: Sequence[int]) -> dict[int, dict[tuple[str, str], str]]:
-    refused: dict[int, dict[tuple[str, str], str]] = {}
+async def _suppressions(addresses: Sequence[Address], at: int) -> dict[Address, list[Suppression]]:
+    found: dict[Address, list[Suppression]] = {}
+    for entry in await suppressions.standing(addresses, at=at):
+        found.setdefault((entry.address_kind, entry.address), []).append(
+            Suppression(
+                reason=entry.reason,
+                address_kind=entry.address_kind,
+                address=entry.address,
+                topic=entry.topic,
+                until=None if entry.until == NEVER else entry.until,
+            )
+        )
+    return found
+
+
+async def _earlier_tries(repeated: Sequence[int]) -> dict[int, list[Before]]:
+    before: dict[int, list[Before]] = {}
     if repeated:
-        for row in await query(*_REFUSED, as_list(repeated)):
-            address = (row["address_kind"], row["address"])
-            refused.setdefault(row["message_id"], {})[address] = _reason_in(row["error"])
-    return refused
+        for row in await query(*_BEFORE, as_list(repeated)):
+            before.setdefault(row["message_id"], []).append(
+                Before(
+                    row["channel"],
+                    (row["address_kind"], row["address"]),
+                    row["state"],
+                    row["status"],
+                    row["error"],
+                    row["cost"],
+                )
+            )
+    return before
 
 
-def _reason_in(error: str) -> str:
-    """`permanent: blocked (Forbidden: …)` is `blocked`."""
-    return error.removeprefix("permanent: ").split(" (")[0]
+async def _purchases(messages: Sequence[Claimed]) -> dict[int, int]:
+    asked = [m for m in messages if m.goal == "purchase" and m.customer_id is not None]
+    if not asked:
+        return {}
+    since = min(message.created_at for message in asked)
+    ids = as_list(sorted({message.customer_id for message in asked if message.customer_id}))
+    return {row["customer_id"]: row["at"] for row in await query(*_BOUGHT, ids, since)}

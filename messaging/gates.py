@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from messaging.breaker import Breaker, BreakerRules
 from messaging.channels.base import Channel, Failed, Outgoing, SendResult
-from messaging.delivery import Shut
 from messaging.pacing import Pacer, claims_of
 
 PROBE_WAIT_S = 1.0
@@ -18,11 +17,11 @@ class Gates:
         self._pacer = pacer
         self._breakers = {channel.name: Breaker(rules) for channel in channels}
 
-    def shut(self, at: int) -> Shut:
-        """The channels that take nothing at this instant (microseconds)."""
-        return Shut(
-            {name: gate.opens_at() for name, gate in self._breakers.items() if not gate.admits(at)}
-        )
+    def shut(self, at: int) -> dict[str, int]:
+        """The channels that take nothing at this instant, with that of the next try (both µs)."""
+        return {
+            name: gate.opens_at() for name, gate in self._breakers.items() if not gate.admits(at)
+        }
 
     async def admit(self, outgoing: Outgoing, channel: Channel, at: int) -> float:
         """0.0 if it may go now, and is counted; else the seconds after which to ask again."""

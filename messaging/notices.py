@@ -72,6 +72,8 @@ class Notices:
                 "expiring_at": expiry.get("at"),
             },
             priority=3,
+            urgent=True,  # she stands at the till
+            channels=("messenger", "webpush"),  # nobody pays for an SMS about a receipt
             expires_at=event.at + RECEIPT_TOLD_WITHIN,
         )
 

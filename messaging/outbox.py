@@ -16,6 +16,8 @@ from loyalty.instants import to_micros
 from messaging.records import as_list, as_rows, listed, rowset
 
 Topic = Literal["service", "marketing", "survey"]
+RIVALS_MAX = 1000
+"""Messages that are decided together with a claimed batch, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,47 @@ async def claim(owner: str, *, limit: int, at: datetime, lease_until: datetime) 
     return [_claimed(row) for row in rows]
 
 
+# EXPLAIN: message_rivals; a customer has a handful of messages that wait.
+_CLAIM_RIVALS = listed(
+    f"""
+    UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
+    WHERE id IN (
+        SELECT id FROM message WHERE customer_id IN {{list}} AND state = 'queued'
+        AND topic <> 'service' AND not_before <= $2 ORDER BY id LIMIT {RIVALS_MAX} SKIP)
+    RETURNING {_CLAIMED}
+    """  # noqa: S608
+)
+
+
+async def claim_rivals(
+    owner: str, customer_ids: Sequence[int], *, at: datetime, lease_until: datetime
+) -> list[Claimed]:
+    """Take the other messages that are due for these customers, so that the caps choose among all.
+
+    Part of the transaction that has locked the customers; service messages are nobody's rivals.
+    """
+    if not customer_ids:
+        return []
+    postgres, sqlite = _CLAIM_RIVALS
+    rows = await query(
+        postgres.replace("SKIP)", "FOR UPDATE SKIP LOCKED)"), sqlite.replace("SKIP)", ")"),
+        as_list(customer_ids), to_micros(at), owner, to_micros(lease_until),
+    )  # fmt: skip
+    return [_claimed(row) for row in rows]
+
+
+_RENEW = """
+    UPDATE message SET lease_until = $2
+    WHERE state = 'sending' AND lease_owner = $1 AND lease_until > $3 RETURNING id
+"""
+
+
+async def renew(owner: str, *, at: datetime, lease_until: datetime) -> set[int]:
+    """The heartbeat: what this worker holds, which is returned, stays its own for another lease."""
+    rows = await query(_RENEW, None, owner, to_micros(lease_until), to_micros(at))
+    return {row["id"] for row in rows}
+
+
 def _claimed(row: Any) -> Claimed:
     return Claimed(
         id=row["id"],
@@ -202,7 +245,7 @@ class Recovered:
 
 _FALLBACKS = """
     UPDATE message SET state = 'queued', not_before = $1, fallback_at = NULL, closed_at = NULL,
-        tries = 0
+        tries = 1
     WHERE fallback_at <= $1 AND state IN ('sent', 'unknown')
 """
 

@@ -68,6 +68,7 @@ _ADVANCE = rowset(
 _SETTLE = listed(
     """
     UPDATE message SET fallback_at = NULL,
+        context = CASE WHEN template = 'sms_code' THEN '{}' ELSE context END,
         state = CASE WHEN state = 'unknown' THEN 'sent' ELSE state END
     WHERE id IN {list} AND state IN ('sent', 'unknown')
     """
@@ -75,7 +76,8 @@ _SETTLE = listed(
 _HASTEN = listed(
     """
     UPDATE message SET fallback_at = $2
-    WHERE id IN {list} AND state IN ('sent', 'unknown') AND fallback_at > $2
+    WHERE id IN {list} AND state IN ('sent', 'unknown')
+        AND (fallback_at > $2 OR fallback_at IS NULL AND customer_id IS NOT NULL)
     """
 )
 _SEEN = rowset(

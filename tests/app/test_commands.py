@@ -157,7 +157,7 @@ def test_a_message_explains_itself(url: str) -> None:
             )
             drafts = [
                 Draft(dedupe_key=f"m{n}", topic="service", template="welcome", customer_id=7000 + n,
-                      source="event:12", context={"programme": "К", "points": 0})
+                      source="event:12", urgent=True, context={"programme": "К", "points": 0})
                 for n in (1, 2)
             ]  # fmt: skip
             await enqueue(drafts, at=now)

@@ -21,7 +21,7 @@ from tests.backends import Backend
 class ToldChannel:
     """Answers as scripted, then `Sent`; remembers what it was given and how many at once."""
 
-    name = "told"
+    name = "messenger"
     keeps_body = True
     reports: Sequence[Status] = ()
     limits: Sequence[Limit] = ()

@@ -55,8 +55,10 @@ class TestOneWorker:
         await dispatcher.drain()
         assert [o.address for o in channel.got] == ["3"]
         assert await states() == {
-            "0": ("skipped", "no_consent"), "1": ("skipped", "no_consent"), "2": ("sent", ""),
-        }  # fmt: skip
+            "0": ("skipped", "no_consent"),
+            "1": ("skipped", "consent_withdrawn"),
+            "2": ("sent", ""),
+        }
 
     async def test_one_a_day_two_a_week_five_in_thirty_days(
         self, dispatcher: Dispatcher, channel: ToldChannel, clock: VirtualClock, offer: Make
@@ -80,7 +82,12 @@ class TestOneWorker:
         anna = await agreeing(("telegram", "1"))
         now = clock.now()
         await enqueue(
-            [offer("a", anna), offer("b", anna), offer("c", anna, expires_at=now + DAY)], at=now
+            [
+                offer("a", anna, expires_at=now + DAY),
+                offer("b", anna),
+                offer("c", anna, expires_at=now + DAY),
+            ],
+            at=now,
         )
         await dispatcher.drain()
         assert await states() == {

@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from app.database import database
 from loyalty.clock import SystemClock
 from messaging.channels.base import Limit, Outgoing, SendResult, Sent, Status
+from messaging.decisions import Policies
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
+from messaging.policy.quiet_hours import QuietHours, Release
 from messaging.templates import Body
+
+AT_ANY_HOUR = Policies(quiet=Release(hours=QuietHours(begin=0, end=0)))
 
 
 class PrintingChannel:
@@ -46,7 +50,13 @@ async def main(url: str, how: str) -> None:
         rules = DispatcherRules(concurrency=4, lease_s=1.5, send_timeout_s=1.0, poll_s=0.05)
         if how == "stuck":
             rules = DispatcherRules(concurrency=4, lease_s=30, send_timeout_s=20, poll_s=0.05)
-        worker = Dispatcher(SystemClock(), [PrintingChannel(how)], Notices("RUB"), rules=rules)
+        worker = Dispatcher(
+            SystemClock(),
+            [PrintingChannel(how)],
+            Notices("RUB"),
+            rules=rules,
+            policies=AT_ANY_HOUR,
+        )
         await worker.run(asyncio.Event())
 
 

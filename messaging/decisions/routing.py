@@ -1,0 +1,109 @@
+"""The cheapest route through the open ways, and its first step as a try."""
+
+from collections.abc import Mapping
+
+from loyalty.ids import next_id
+from messaging.channels.base import Outgoing
+from messaging.decisions.endings import ended, figures, waits
+from messaging.decisions.ways import Ways
+from messaging.decisions.world import Case, Held, Try
+from messaging.i18n import supported
+from messaging.policy import fallback, route
+from messaging.policy.fronts import Front
+from messaging.templates import Body, Reader, TemplateError, render
+
+PROVIDER_TTL_MAX_S = 7 * 24 * 3600
+"""No provider keeps trying for longer than a week, whatever it is told."""
+
+
+def routed(case: Case, ways: Ways) -> Try | Held:
+    """The first step of the cheapest route; of those whose provider is down, the wait for it.
+
+    What is urgent, or would be too late, takes the way that is there instead.
+    """
+    try:
+        bodies = _bodies(case, ways)
+    except TemplateError as error:
+        return ended(case, "failed", f"template: {error}", figures(None, ways))
+    options = [_option(case, fronts[0], bodies[name]) for name, fronts in ways.open.items()]
+    need, shut = _need(case, ways), case.world.shut
+    planned = route.plan(options, need)
+    if planned.steps and planned.steps[0].option.channel in shut:
+        standing = [option for option in options if option.channel not in shut]
+        opens_at = min(shut[option.channel] for option in options if option.channel in shut)
+        pressing = case.message.urgent or opens_at >= case.message.expires_at
+        if not (standing and pressing):
+            return waits(case.message.id, "provider_down", opens_at, figures(planned, ways))
+        planned = route.plan(standing, need)
+    if not planned.steps:
+        return ended(case, "skipped", planned.reason, figures(planned, ways))
+    return _try(case, planned, bodies, ways)
+
+
+def _bodies(case: Case, ways: Ways) -> dict[str, Body]:
+    """The words for each channel: a price depends on them. Raises TemplateError."""
+    message, person = case.message, case.person
+    reader = Reader(supported(message.language or person.language), person.timezone)
+    return {name: render(message.template, message.context, reader) for name in ways.open}
+
+
+def _option(case: Case, front: Front, body: Body) -> route.Option:
+    channel = case.world.channels[front.kind]
+    usual = case.world.policies.usual_of(channel.name)
+    left_us = case.message.expires_at - case.world.now
+    return route.Option(
+        channel=channel.name,
+        address_kind=front.kind,
+        address=front.value,
+        price=channel.price(body, front.value),
+        chance=case.chance(front.kind),
+        reports=frozenset(str(status) for status in channel.reports),
+        # Half of the life that is left, at most: the fallback has to be worth something too.
+        deadline_us=min(usual.patience_s * 1_000_000, left_us // 2),
+    )
+
+
+def _need(case: Case, ways: Ways) -> route.Need:
+    """What is still asked for after the tries that she has missed, and what may still be spent."""
+    message = case.message
+    reach = message.reach_permille / 1000
+    if reach and ways.missed:
+        reach = max(0.0, 1 - (1 - reach) / ways.missed)
+    cost_max = None if message.cost_max is None else max(0, message.cost_max - ways.spent)
+    return route.Need(wants=message.wants, reach=reach, cost_max=cost_max)
+
+
+def _try(case: Case, planned: route.Plan, bodies: Mapping[str, Body], ways: Ways) -> Try:
+    step, message, world = planned.steps[0], case.message, case.world
+    option = step.option
+    ttl_s = fallback.ttl_s(
+        now=world.now,
+        deadline_us=step.deadline_us,
+        expires_at=message.expires_at,
+        provider_max_s=PROVIDER_TTL_MAX_S,
+    )
+    outgoing = Outgoing(
+        message_id=message.id,
+        attempt_id=next_id(),
+        address_kind=option.address_kind,
+        address=option.address,
+        body=bodies[option.channel],
+        topic=message.topic,
+        ttl_s=max(1, ttl_s),
+    )
+    return Try(
+        message=message,
+        outgoing=outgoing,
+        channel=world.channels[option.address_kind],
+        cost=option.price,
+        presses=world.policies.counts(message, option.channel),
+        fallback_after_us=step.deadline_us,
+        others_left=sum(map(len, ways.open.values())) > 1,
+        details={
+            "channel": option.channel,
+            "to": option.address_kind,
+            "cost": option.price,
+            "because": str(step.why),
+            **figures(planned, ways),
+        },
+    )

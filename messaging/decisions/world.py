@@ -1,0 +1,131 @@
+"""What decisions stand on beside the facts, and what comes out of them: a try or a reason."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from messaging.attempts import Outcome
+from messaging.channels.base import Channel, Outgoing, Status
+from messaging.facts import Before, Facts, Person
+from messaging.outbox import Claimed
+from messaging.policy import habits
+from messaging.policy.caps import DAY_US, DEFAULT_RULES, Contact, Rule, horizon, own_rule
+from messaging.policy.habits import Record, Usual
+from messaging.policy.quiet_hours import Release
+
+DEFAULT_RELEASE = Release()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """What the programme has laid down about writing to people."""
+
+    caps: Sequence[Rule] = DEFAULT_RULES
+    quiet: Release = DEFAULT_RELEASE
+    usual: Mapping[str, Usual] = field(default_factory=lambda: habits.USUAL)
+
+    @property
+    def horizon(self) -> int:
+        """How far back contacts count, in microseconds; her own cap looks back a week."""
+        return max(horizon(self.caps), 7 * DAY_US)
+
+    def counts(self, message: Claimed, channel: str) -> bool:
+        """Whether a contact must be kept of it."""
+        rules = (*self.caps, own_rule(0))
+        return any(rule.counts.takes(message.topic, channel, message.kind) for rule in rules)
+
+    def caps_of(self, person: Person) -> Sequence[Rule]:
+        if person.weekly_max is None:
+            return self.caps
+        return (*self.caps, own_rule(person.weekly_max))
+
+    def release_of(self, person: Person) -> Release:
+        if person.quiet is None:
+            return self.quiet
+        return Release(
+            hours=person.quiet,
+            spread_us=self.quiet.spread_us,
+            fallback_zone=self.quiet.fallback_zone,
+            seed=self.quiet.seed,
+        )
+
+    def usual_of(self, channel: str) -> Usual:
+        return self.usual.get(channel, habits.UNHEARD_OF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is the same for all messages of a batch: rules, channels, their state, the hour.
+
+    `channels` are by kind of address, `shut` those whose provider is down with the instant of the
+    next try, `base` what all customers together see by channel. Instants in microseconds.
+    """
+
+    policies: Policies
+    channels: Mapping[str, Channel]
+    shut: Mapping[str, int]
+    base: Mapping[str, Record]
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One message to one person, with all that bears upon it."""
+
+    message: Claimed
+    person: Person
+    facts: Facts
+    world: World
+
+    @property
+    def before(self) -> Sequence[Before]:
+        return self.facts.before.get(self.message.id, ())
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return self.world.policies.caps_of(self.person)
+
+    @property
+    def contacts(self) -> list[Contact]:
+        """Without its own: it presses once, whatever the number of its tries."""
+        own = self.message.id
+        return [contact for message_id, contact in self.person.contacts if message_id != own]
+
+    def chance(self, kind: str) -> float:
+        """That she sees it at an address of this kind, or gets it where that is wanted."""
+        channel = self.world.channels.get(kind)
+        if channel is None:
+            return 0.0
+        return habits.chance(
+            self.world.policies.usual_of(channel.name),
+            wants=self.message.wants,
+            tells_of_reading=Status.READ in channel.reports,
+            own=self.person.habits.get(channel.name, Record()),
+            base=self.world.base.get(channel.name, Record()),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """A message about to go: what, by which channel, at which price, and what follows it.
+
+    `cost` in millionths of the currency; after `fallback_after_us` without the wanted status
+    another channel takes over. `others_left`: one could take over after a failure.
+    """
+
+    message: Claimed
+    outgoing: Outgoing
+    channel: Channel
+    cost: int
+    presses: bool
+    fallback_after_us: int | None
+    others_left: bool
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """No try now. The outcome, and what it stood on."""
+
+    outcome: Outcome
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,110 @@
+"""Sends under way: each try in a task of its own, one at a time for a recipient."""
+
+import asyncio
+import random
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+
+import structlog
+
+from loyalty.clock import Clock
+from loyalty.instants import to_micros
+from messaging.attempts import Outcome
+from messaging.channels.base import SendResult, Sent, Unknown
+from messaging.decisions import Try
+from messaging.delivery import dead_address, judge
+from messaging.gates import Gates
+from messaging.metrics import DELAY, IN_FLIGHT
+from messaging.policy.retries import RetryRules
+from messaging.suppressions import Suppressed
+
+log = structlog.get_logger(__name__)
+
+Recipient = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Results:
+    """What has come back and is not yet written down."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    dead: list[Suppressed] = field(default_factory=list)
+    """Addresses that have shown to be dead."""
+
+    def __bool__(self) -> bool:
+        return bool(self.outcomes or self.dead)
+
+
+class Sending:
+    """Starts tries and keeps what becomes of them. `ended` is called after each."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        gates: Gates,
+        ended: Callable[[], None],
+        *,
+        timeout_s: float,
+        retries: RetryRules,
+    ) -> None:
+        self._clock = clock
+        self._gates = gates
+        self._ended = ended
+        self._timeout_s = timeout_s
+        self._retries = retries
+        self._tasks: dict[asyncio.Task[None], Recipient] = {}
+        self.results = Results()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def recipients(self) -> Set[Recipient]:
+        """Who is being written to just now."""
+        return set(self._tasks.values())
+
+    def start(self, chosen: Try) -> None:
+        task = asyncio.create_task(self._send(chosen))
+        self._tasks[task] = chosen.message.recipient
+        IN_FLIGHT.inc()
+        task.add_done_callback(self._done)
+
+    async def wait_for_one(self) -> None:
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def finish(self, grace_s: float) -> None:
+        """Let them end; those that take longer than `grace_s` seconds end as unknown."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        late = list(self._tasks)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        IN_FLIGHT.dec()
+        self._ended()
+
+    async def _send(self, chosen: Try) -> None:
+        result: SendResult = Unknown("stopped_while_sending")
+        outgoing, channel = chosen.outgoing, chosen.channel
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                result = await channel.send(outgoing)
+            await self._gates.learn(outgoing, channel, result, to_micros(self._clock.now()))
+        except TimeoutError:
+            result = Unknown("no_answer_in_time")
+        except Exception:
+            log.exception("channel_broke", message_id=chosen.message.id, channel=channel.name)
+            result = Unknown("channel_broke")
+        finally:  # also when this task is cancelled: the try has begun, so it has an outcome
+            self.results.outcomes.append(self._judged(chosen, result))
+            if dead := dead_address(chosen, result):
+                self.results.dead.append(dead)
+
+    def _judged(self, chosen: Try, result: SendResult) -> Outcome:
+        now = self._clock.now()
+        if isinstance(result, Sent):
+            DELAY.observe(max(0, to_micros(now) - chosen.message.created_at) / 1_000_000)
+        return judge(chosen, result, at=now, rules=self._retries, chance=random.random())
