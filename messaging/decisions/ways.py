@@ -15,7 +15,8 @@ class Ways:
     """By channel, the open addresses, best first, and what closes the others.
 
     `failed` are the reasons with which addresses have refused this very message, `spent` what its
-    tries have cost, `missed` the probability that she has seen none of them.
+    tries have cost, `missed` the probability that she has seen none of them. `unserved`: the bare
+    address that it names is of a kind for which there is no channel.
     """
 
     open: dict[str, list[Front]] = field(default_factory=dict)
@@ -34,7 +35,7 @@ def ways_of(case: Case) -> Ways:
     for front in in_order(case.person.addresses, at=case.world.now):
         channel = case.world.channels.get(front.kind)
         if channel is None:
-            ways.unserved = True
+            ways.unserved = case.message.customer_id is None
         elif case.message.channels and channel.name not in case.message.channels:
             continue
         elif (front.kind, front.value) in refused:
