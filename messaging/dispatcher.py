@@ -146,7 +146,8 @@ class Dispatcher:
             log.warning("lapsed_leases", **asdict(recovered))
 
     async def _claim(self) -> int:
-        room = self._rules.concurrency - len(self._sending) - len(self._waiting)
+        under_way = len(self._sending) + len(self._sending.results.outcomes) + len(self._waiting)
+        room = self._rules.concurrency - under_way
         if room <= 0:
             return 0
         now = self._clock.now()

@@ -157,6 +157,7 @@ async def _work(url: str, *, kill: bool) -> str:
         cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert worker.stdout is not None
+    assert await worker.stdout.readline() == b"ready\n"
     log = ""
     while kill and log.count("\n") < KILLED_AFTER and (line := await worker.stdout.readline()):
         log += line.decode()

@@ -37,6 +37,8 @@ async def worker(url: str, how: str) -> AsyncIterator[asyncio.subprocess.Process
         stdout=asyncio.subprocess.PIPE,
     )
     try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
         yield process
     finally:
         if process.returncode is None:
@@ -74,8 +76,9 @@ async def test_two_workers_share_the_queue_and_each_message_goes_out_once(
 ) -> None:
     count = 600
     async with database(shared_url, migrate=False):
-        await enqueue([code(f"n{i}", address=f"+{i}") for i in range(count)], at=datetime.now(UTC))
         async with worker(shared_url, "quick") as one, worker(shared_url, "quick") as two:
+            drafts = [code(f"n{i}", address=f"+{i}") for i in range(count)]
+            await enqueue(drafts, at=datetime.now(UTC))
             await until(lambda: _all_sent(count), 60)
             one.kill()
             two.kill()

@@ -1,23 +1,36 @@
-"""A worker in a process of its own, for tests that kill it: `python -m … URL HOW`.
+"""A worker in a process of its own, for tests that kill it: `python -m … URL HOW [API [REDIS]]`.
 
-HOW is `stuck` (the channel takes the message and never answers) or `quick` (it writes the address
-of each message to stdout and accepts it).
+It writes `ready` to stdout, and then works. HOW is `stuck` (the channel takes the message and never
+answers), `quick` (it writes the address of each message to stdout and accepts it) or `telegram`
+(the real messenger to a Bot API server; with a Redis under a limit that workers share).
 """
 
 import asyncio
 import sys
 from collections.abc import Sequence
 
+from redis.asyncio import Redis
+
 from app.database import database
+from bot.telegram import make_telegram_bot
 from loyalty.clock import SystemClock
-from messaging.channels.base import Limit, Outgoing, SendResult, Sent, Status
+from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status
+from messaging.channels.messenger import MessengerChannel
 from messaging.decisions import Policies
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
+from messaging.pacing import LocalPacer, Pacer, RedisPacer
+from messaging.policy.caps import DAY_US, MARKETING, Rule
 from messaging.policy.quiet_hours import QuietHours, Release
 from messaging.templates import Body
+from tests.bot.bot_api import TOKEN
 
-AT_ANY_HOUR = Policies(quiet=Release(hours=QuietHours(begin=0, end=0)))
+AT_ANY_HOUR = Release(hours=QuietHours(begin=0, end=0))
+TWO_A_DAY = Rule(name="day", limit=2, window_us=DAY_US, counts=MARKETING, binds=MARKETING)
+SHARED_PER_S = 200
+STUCK = DispatcherRules(concurrency=4, lease_s=30, send_timeout_s=20, poll_s=0.05)
+QUICK = DispatcherRules(concurrency=4, lease_s=1.5, send_timeout_s=1.0, poll_s=0.05)
+STORM = DispatcherRules(concurrency=32, lease_s=8.0, send_timeout_s=30.0, poll_s=0.05)
 
 
 class PrintingChannel:
@@ -45,18 +58,27 @@ class PrintingChannel:
         return Sent()
 
 
-async def main(url: str, how: str) -> None:
+def messenger(api_url: str, *, limited: bool) -> Channel:
+    """Telegram's own limits would make a test last for minutes: none, or one that is wider."""
+    channel = MessengerChannel({"telegram": make_telegram_bot(TOKEN, api_url)})
+    channel.limits = (Limit(name="telegram", amount=SHARED_PER_S),) if limited else ()  # type: ignore[assignment]
+    return channel
+
+
+async def main(url: str, how: str, api_url: str = "", redis_url: str = "") -> None:
+    pacer: Pacer = RedisPacer(Redis.from_url(redis_url)) if redis_url else LocalPacer()
     async with database(url, migrate=False):
-        rules = DispatcherRules(concurrency=4, lease_s=1.5, send_timeout_s=1.0, poll_s=0.05)
-        if how == "stuck":
-            rules = DispatcherRules(concurrency=4, lease_s=30, send_timeout_s=20, poll_s=0.05)
+        if how == "telegram":
+            channel, rules = messenger(api_url, limited=bool(redis_url)), STORM
+            policies = Policies(caps=(TWO_A_DAY,), quiet=AT_ANY_HOUR)
+        else:
+            channel, rules = PrintingChannel(how), STUCK if how == "stuck" else QUICK
+            policies = Policies(quiet=AT_ANY_HOUR)
         worker = Dispatcher(
-            SystemClock(),
-            [PrintingChannel(how)],
-            Notices("RUB"),
-            rules=rules,
-            policies=AT_ANY_HOUR,
+            SystemClock(), [channel], Notices("RUB"), rules=rules, policies=policies, pacer=pacer
         )
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         await worker.run(asyncio.Event())
 
 
