@@ -22,6 +22,7 @@ from app.outgoing import CodeSender
 from app.settings import Settings
 from app.sms import add_sms, sms_channel
 from bot.assembly import Fronts, build_dispatcher
+from bot.replies import RepliesFirst
 from bot.storage import dialogue_memory
 from bot.telegram import add_webhook, make_telegram_bot
 from bot.webchat.fanout import Fanout, LocalFanout, RedisFanout
@@ -36,7 +37,7 @@ from messaging.channels.messenger import MessengerChannel
 from messaging.channels.sms.channel import SmsChannel
 from messaging.dispatcher import Dispatcher
 from messaging.notices import Notices
-from messaging.pacing import RedisPacer
+from messaging.pacing import LocalPacer, Pacer, RedisPacer
 from messaging.wakeups import Wakeups
 
 WEBHOOK_PATH = "/telegram/webhook"
@@ -60,6 +61,7 @@ class House:
     health: Health
     sms: SmsChannel | None
     mail: MailRoom | None
+    replies: RepliesFirst
 
     def web_application(self) -> web.Application:
         """The web chat, the till, the API and the health of the process, under one roof."""
@@ -92,6 +94,7 @@ class House:
                 self.fronts.telegram,
                 secret=webhook_secret.get_secret_value(),
                 path=WEBHOOK_PATH,
+                replies=self.replies,
             )
         return app
 
@@ -155,12 +158,17 @@ def _assemble(
     mail = None if "email" in given else mail_room(settings, clock, secret=secret)
     if mail is not None:
         channels.append(mail.channel)
+    pacer: Pacer = LocalPacer() if redis is None else RedisPacer(redis)
+    messenger = MessengerChannel(fronts.bots)
+    replies = RepliesFirst(pacer, messenger.limits, "telegram")
+    if fronts.telegram is not None:
+        fronts.telegram.session.middleware(replies)
     dispatcher = Dispatcher(
         clock,
-        [MessengerChannel(fronts.bots), *channels],
+        [messenger, *channels],
         Notices(programme.rules.currency),
         wakeups=wakeups,
-        pacer=None if redis is None else RedisPacer(redis),
+        pacer=pacer,
     )
     checks: dict[str, Check] = {"database": database_answers}
     if redis is not None:
@@ -176,6 +184,7 @@ def _assemble(
         health=Health(checks),
         sms=sms,
         mail=mail,
+        replies=replies,
     )
 
 

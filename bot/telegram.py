@@ -21,6 +21,7 @@ from pydantic_core import to_json
 
 from bot.calls import call_of
 from bot.menu import TOPICS
+from bot.replies import RepliesFirst
 from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGES, gettext
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
@@ -91,20 +92,27 @@ def add_webhook(
     *,
     secret: str,
     path: str = "/telegram/webhook",
+    replies: RepliesFirst | None = None,
 ) -> None:
-    """Take updates by POST at `path`. Without a secret anybody could speak for anybody."""
+    """Take updates by POST at `path`. Without a secret anybody could speak for anybody.
+
+    `replies` counts those that are the answer to the POST itself, which no session sees.
+    """
     if not secret:
         raise ValueError("a webhook needs a secret")
-    webhook = _Webhook(dispatcher, bot, secret)
+    webhook = _Webhook(dispatcher, bot, secret, replies)
     app.router.add_post(path, webhook.handle)
     app.on_shutdown.append(webhook.finish)
 
 
 class _Webhook:
-    def __init__(self, dispatcher: Dispatcher, bot: Bot, secret: str) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, bot: Bot, secret: str, replies: RepliesFirst | None
+    ) -> None:
         self._dispatcher = dispatcher
         self._bot = bot
         self._secret = secret.encode()
+        self._replies = replies
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -134,6 +142,8 @@ class _Webhook:
             if isinstance(answer, TelegramMethod):
                 call, files = call_of(self._bot, answer)
                 if not files:
+                    if self._replies is not None:
+                        await self._replies.count(answer)
                     body = to_json({"method": answer.__api_method__} | call)
                     return web.Response(body=body, content_type="application/json")
                 await self._bot(answer)

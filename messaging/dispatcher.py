@@ -8,8 +8,9 @@ recipient go one after the other.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -23,7 +24,7 @@ from messaging.channels.base import Channel
 from messaging.decisions import Held, Policies, Try, World, decide_all
 from messaging.delivery import beginning, verdict
 from messaging.facts import load_base, load_facts, lock_customers
-from messaging.gates import Gates
+from messaging.gates import PATIENCE_S, Gates
 from messaging.metrics import MESSAGES
 from messaging.notices import Notices, handle_events
 from messaging.outbox import Claimed
@@ -83,7 +84,7 @@ class Dispatcher:
             timeout_s=self._rules.send_timeout_s,
             retries=self._rules.retries,
         )
-        self._look_after_s = self._rules.poll_s
+        self._turns: dict[int, float] = {}  # by message, when its provider may take it (monotonic)
         self._beat_at = self._base_until = datetime.min.replace(tzinfo=UTC)
         self._base: Mapping[str, Record] = {}
 
@@ -105,7 +106,7 @@ class Dispatcher:
                     log.exception("dispatcher_cycle_failed")
                     progress = False
                 if not progress:
-                    await self._wakeups.wait(self._look_after_s)
+                    await self._wakeups.wait(self._until_the_next_turn())
         finally:
             waker.cancel()
             await self._finish()
@@ -116,7 +117,7 @@ class Dispatcher:
             if self._sending:
                 await self._sending.wait_for_one()
             elif self._waiting:  # for the provider's limits
-                await asyncio.sleep(self._look_after_s)
+                await asyncio.sleep(self._until_the_next_turn())
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -163,7 +164,6 @@ class Dispatcher:
     async def _begin(self) -> int:
         """Begin the tries of those whose recipient is not being written to just now."""
         chosen = self._choose()
-        self._look_after_s = self._rules.poll_s
         if not chosen:
             return 0
         now = self._clock.now()
@@ -202,11 +202,13 @@ class Dispatcher:
         for each in decided:
             if isinstance(each, Try):
                 first.setdefault(each.message.recipient, each)
-        waits = await asyncio.gather(
-            *(self._gates.admit(each.outgoing, each.channel, at) for each in first.values())
-        )
-        self._look_after_s = min((w for w in waits if w > 0), default=self._look_after_s)
-        tries = [each for each, wait in zip(first.values(), waits, strict=True) if wait == 0]
+        waits = await self._gates.admit(list(first.values()), at)
+        tries = []
+        for each, wait in zip(first.values(), waits, strict=True):
+            if wait <= PATIENCE_S:
+                tries.append(replace(each, delay_s=wait))
+            else:
+                self._turns[each.message.id] = time.monotonic() + wait
         return [each for each in decided if isinstance(each, Held)], tries
 
     def _keep_those_that_wait(self, settled: Sequence[Held], tries: Sequence[Try]) -> None:
@@ -221,8 +223,19 @@ class Dispatcher:
 
     def _choose(self) -> list[Claimed]:
         """Waiting messages of those who are not being written to: all of them, to be ranked."""
-        taken = self._sending.recipients
+        now = time.monotonic()
+        self._turns = {m.id: self._turns[m.id] for m in self._waiting if m.id in self._turns}
+        later = {id_ for id_, turn in self._turns.items() if turn > now}
+        taken = set(self._sending.recipients)
+        taken.update(message.recipient for message in self._waiting if message.id in later)
         return [message for message in self._waiting if message.recipient not in taken]
+
+    def _until_the_next_turn(self) -> float:
+        """Seconds, at most those between two polls."""
+        turn = min(self._turns.values(), default=None)
+        if turn is None:
+            return self._rules.poll_s
+        return min(max(turn - time.monotonic(), 0.001), self._rules.poll_s)
 
     async def _record(self) -> int:
         results = self._sending.results

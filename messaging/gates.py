@@ -1,13 +1,17 @@
 """What stands between a decided message and its provider: a breaker and the provider's limits."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 
 from messaging.breaker import Breaker, BreakerRules
-from messaging.channels.base import Channel, Failed, Outgoing, SendResult
-from messaging.pacing import Pacer, claims_of
+from messaging.channels.base import Channel, Failed, SendResult
+from messaging.decisions import Try
+from messaging.pacing import Pacer, claims_of, spacing_s
 
 PROBE_WAIT_S = 1.0
 """Seconds to wait while another message finds out whether the provider is back."""
+PATIENCE_S = 0.25
+"""Seconds that a decided try may wait for its turn: so long it may be a little out of date."""
 
 
 class Gates:
@@ -16,6 +20,7 @@ class Gates:
     def __init__(self, channels: Iterable[Channel], pacer: Pacer, rules: BreakerRules) -> None:
         self._pacer = pacer
         self._breakers = {channel.name: Breaker(rules) for channel in channels}
+        self._held_until: dict[str, float] = {}  # by provider, as it has said (monotonic seconds)
 
     def shut(self, at: int) -> dict[str, int]:
         """The channels that take nothing at this instant, with that of the next try (both µs)."""
@@ -23,22 +28,44 @@ class Gates:
             name: gate.opens_at() for name, gate in self._breakers.items() if not gate.admits(at)
         }
 
-    async def admit(self, outgoing: Outgoing, channel: Channel, at: int) -> float:
-        """0.0 if it may go now, and is counted; else the seconds after which to ask again."""
+    async def admit(self, tries: Sequence[Try], at: int) -> list[float]:
+        """The seconds until each try's turn, in their order: up to PATIENCE_S it is counted.
+
+        Beyond that it is not, and shall be asked about again then. The more are in front of it at
+        its provider, the later.
+        """
+        queues: dict[str, float] = {}
+        return [await self._admitted(each, queues, at) for each in tries]
+
+    async def _admitted(self, each: Try, queues: dict[str, float], at: int) -> float:
+        outgoing, channel = each.outgoing, each.channel
         breaker = self._breakers[channel.name]
         if not breaker.admits(at):
             return PROBE_WAIT_S
         units = channel.units(outgoing.body)
         claims = claims_of(channel.limits, outgoing.address_kind, outgoing.address, units)
-        wait = await self._pacer.take(claims)
-        if wait == 0:
-            breaker.started()
-        return wait
+        shared = [claim for claim in claims if not claim[1]]
+        queue = _provider(each)
+        if queue not in queues:
+            wait = await self._pacer.take(claims, PATIENCE_S)
+            if wait <= PATIENCE_S:
+                breaker.started()
+                return wait
+            # Asked with no patience at all it takes nothing: is it the provider or the address?
+            shared_wait = await self._pacer.take(shared, -1.0) if shared else 0.0
+            if shared_wait > PATIENCE_S:
+                queues[queue] = shared_wait
+            return wait
+        queues[queue] += max((spacing_s(limit, units) for limit, _, units in shared), default=0.0)
+        return queues[queue]
 
-    async def learn(
-        self, outgoing: Outgoing, channel: Channel, result: SendResult, at: int
-    ) -> None:
+    def held(self, each: Try) -> float:
+        """Seconds for which the provider wants to be left alone, as it has said meanwhile."""
+        return max(0.0, self._held_until.get(_provider(each), 0.0) - time.monotonic())
+
+    async def learn(self, each: Try, result: SendResult, at: int) -> None:
         """From what the provider has answered."""
+        outgoing, channel = each.outgoing, each.channel
         breaker = self._breakers[channel.name]
         if not isinstance(result, Failed):
             breaker.succeeded()
@@ -48,8 +75,13 @@ class Gates:
         else:
             breaker.succeeded()
         if result.retry_after_s is not None and not result.permanent:
+            self._held_until[_provider(each)] = time.monotonic() + result.retry_after_s
             for limit, address, _ in claims_of(
                 channel.limits, outgoing.address_kind, outgoing.address, 1
             ):
                 if not address:
                     await self._pacer.hold(limit, result.retry_after_s)
+
+
+def _provider(each: Try) -> str:
+    return f"{each.channel.name}:{each.outgoing.address_kind}"

@@ -30,8 +30,15 @@ Claim = tuple[Limit, str, int]
 
 
 class Pacer(Protocol):
-    async def take(self, claims: Sequence[Claim]) -> float:
-        """Take all of these units, or none. 0.0 when taken; else seconds after which to ask."""
+    async def take(self, claims: Sequence[Claim], patience_s: float = 0.0) -> float:
+        """Take all of these units, or none: the seconds until their turn.
+
+        Up to `patience_s` they are taken, and the caller waits for her turn; beyond it nothing is,
+        and she asks again then. With a negative patience nothing is ever taken.
+        """
+
+    async def debit(self, claims: Sequence[Claim]) -> None:
+        """Count what goes out without asking, ahead of all that asks. Never raises."""
 
     async def hold(self, limit: Limit, seconds: float) -> None:
         """Let nothing through for so long: the provider has said so."""
@@ -58,14 +65,20 @@ class LocalPacer:
         self._now = monotonic
         self._free_at: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    async def take(self, claims: Sequence[Claim]) -> float:
+    async def take(self, claims: Sequence[Claim], patience_s: float = 0.0) -> float:
         now = self._now()
         wait = max((self._free_at.get((c[0].name, c[1]), 0.0) - now for c in claims), default=0.0)
-        if wait > 0:
-            return wait
+        wait = max(wait, 0.0)
+        if wait <= patience_s:
+            for limit, address, units in claims:
+                self._set(limit.name, address, now + wait + spacing_s(limit, units))
+        return wait
+
+    async def debit(self, claims: Sequence[Claim]) -> None:
+        now = self._now()
         for limit, address, units in claims:
-            self._set(limit.name, address, now + spacing_s(limit, units))
-        return 0.0
+            free_at = max(self._free_at.get((limit.name, address), 0.0), now)
+            self._set(limit.name, address, free_at + spacing_s(limit, units))
 
     async def hold(self, limit: Limit, seconds: float) -> None:
         self._set(limit.name, "", self._now() + seconds)
@@ -77,8 +90,8 @@ class LocalPacer:
             self._free_at.popitem(last=False)
 
 
-# KEYS: one per claim. ARGV: the milliseconds that each claim keeps its limit busy. Redis's own
-# clock counts, so that workers need not agree about the time.
+# KEYS: one per claim. ARGV: the patience, then what each claim keeps its limit busy, in
+# milliseconds. Redis's own clock counts, so that workers need not agree about the time.
 _TAKE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + t[2] / 1000
@@ -87,10 +100,22 @@ for i, key in ipairs(KEYS) do
   local free = tonumber(redis.call('GET', key) or '0')
   if free - now > wait then wait = free - now end
 end
-if wait > 0 then return tostring(wait) end
+if wait <= tonumber(ARGV[1]) then
+  for i, key in ipairs(KEYS) do
+    local busy = wait + tonumber(ARGV[i + 1])
+    redis.call('SET', key, string.format('%.3f', now + busy), 'PX', math.ceil(busy) + 1000)
+  end
+end
+return tostring(wait)
+"""
+_DEBIT = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + t[2] / 1000
 for i, key in ipairs(KEYS) do
-  local busy = tonumber(ARGV[i])
-  redis.call('SET', key, string.format('%.3f', now + busy), 'PX', math.ceil(busy) + 1000)
+  local free = tonumber(redis.call('GET', key) or '0')
+  if free < now then free = now end
+  free = free + tonumber(ARGV[i])
+  redis.call('SET', key, string.format('%.3f', free), 'PX', math.ceil(free - now) + 1000)
 end
 return '0'
 """
@@ -109,24 +134,40 @@ class RedisPacer:
 
     def __init__(self, redis: Redis) -> None:
         self._take: Any = redis.register_script(_TAKE)
+        self._debit: Any = redis.register_script(_DEBIT)
         self._hold: Any = redis.register_script(_HOLD)
 
-    async def take(self, claims: Sequence[Claim]) -> float:
+    async def take(self, claims: Sequence[Claim], patience_s: float = 0.0) -> float:
         if not claims:
             return 0.0
-        keys = [_key(limit, address) for limit, address, _ in claims]
-        busy = [f"{spacing_s(limit, units) * 1000:.3f}" for limit, _, units in claims]
+        args = [f"{min(patience_s, UNREACHABLE_S / 2) * 1000:.3f}", *_busy_ms(claims)]
         try:
-            return float(await self._take(keys=keys, args=busy)) / 1000
+            return float(await self._take(keys=_keys(claims), args=args)) / 1000
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("limiter_unreachable", error=str(error))
             return UNREACHABLE_S
+
+    async def debit(self, claims: Sequence[Claim]) -> None:
+        if not claims:
+            return
+        try:
+            await self._debit(keys=_keys(claims), args=_busy_ms(claims))
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("limiter_unreachable", error=str(error))
 
     async def hold(self, limit: Limit, seconds: float) -> None:
         try:
             await self._hold(keys=[_key(limit, "")], args=[f"{seconds * 1000:.3f}"])
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("limiter_unreachable", error=str(error))
+
+
+def _keys(claims: Sequence[Claim]) -> list[str]:
+    return [_key(limit, address) for limit, address, _ in claims]
+
+
+def _busy_ms(claims: Sequence[Claim]) -> list[str]:
+    return [f"{spacing_s(limit, units) * 1000:.3f}" for limit, _, units in claims]
 
 
 def _key(limit: Limit, address: str) -> str:

@@ -10,13 +10,16 @@ import structlog
 from loyalty.clock import Clock
 from loyalty.instants import to_micros
 from messaging.attempts import Outcome
-from messaging.channels.base import SendResult, Sent, Unknown
+from messaging.channels.base import Failed, SendResult, Sent, Unknown
 from messaging.decisions import Try
 from messaging.delivery import dead_address, judge
 from messaging.gates import Gates
 from messaging.metrics import DELAY, IN_FLIGHT
 from messaging.policy.retries import RetryRules
 from messaging.suppressions import Suppressed
+
+SHORT_HOLD_S = 1.0
+"""A provider that says "not now" for no longer is waited for with the message in hand."""
 
 log = structlog.get_logger(__name__)
 
@@ -88,20 +91,33 @@ class Sending:
 
     async def _send(self, chosen: Try) -> None:
         result: SendResult = Unknown("stopped_while_sending")
-        outgoing, channel = chosen.outgoing, chosen.channel
         try:
+            if chosen.delay_s and (held_s := await self._turn(chosen)):
+                result = Failed("rate_limited", permanent=False, retry_after_s=held_s)
+                return
             async with asyncio.timeout(self._timeout_s):
-                result = await channel.send(outgoing)
-            await self._gates.learn(outgoing, channel, result, to_micros(self._clock.now()))
+                result = await chosen.channel.send(chosen.outgoing)
+            await self._gates.learn(chosen, result, to_micros(self._clock.now()))
         except TimeoutError:
             result = Unknown("no_answer_in_time")
         except Exception:
-            log.exception("channel_broke", message_id=chosen.message.id, channel=channel.name)
+            log.exception(
+                "channel_broke", message_id=chosen.message.id, channel=chosen.channel.name
+            )
             result = Unknown("channel_broke")
         finally:  # also when this task is cancelled: the try has begun, so it has an outcome
             self.results.outcomes.append(self._judged(chosen, result))
             if dead := dead_address(chosen, result):
                 self.results.dead.append(dead)
+
+    async def _turn(self, chosen: Try) -> float:
+        """Wait for it. If the provider wants to be left alone for long: how long, in seconds."""
+        await asyncio.sleep(chosen.delay_s)
+        held_s = self._gates.held(chosen)
+        if 0 < held_s <= SHORT_HOLD_S:
+            await asyncio.sleep(held_s + chosen.delay_s)  # as far apart as they were
+            return 0.0
+        return held_s
 
     def _judged(self, chosen: Try, result: SendResult) -> Outcome:
         now = self._clock.now()

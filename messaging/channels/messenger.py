@@ -1,6 +1,7 @@
 """Every messenger through aiogram: Telegram and our own web chat are two `Bot`s with one API."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextvars import ContextVar
 
 import aiohttp
 from aiogram import Bot
@@ -26,6 +27,9 @@ from messaging.channels.base import (
     Unknown,
 )
 from messaging.templates import Body
+
+MAILING: ContextVar[bool] = ContextVar("mailing", default=False)
+"""Set while this channel sends: what a bot sends otherwise is a reply, which nobody has paced."""
 
 # No connection, so no request: these may be tried again. Any other break is an unknown outcome.
 _NOT_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -57,6 +61,7 @@ class MessengerChannel:
         return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:
+        mailing = MAILING.set(True)
         try:
             sent = await self._bots[outgoing.address_kind].send_message(
                 chat_id=int(outgoing.address),
@@ -66,6 +71,8 @@ class MessengerChannel:
             )
         except TelegramAPIError as error:
             return verdict(error)
+        finally:
+            MAILING.reset(mailing)
         return Sent(str(sent.message_id))
 
 

@@ -110,7 +110,8 @@ class Try:
     """A message about to go: what, by which channel, at which price, and what follows it.
 
     `cost` in millionths of the currency; after `fallback_after_us` without the wanted status
-    another channel takes over. `others_left`: one could take over after a failure.
+    another channel takes over. `others_left`: one could take over after a failure. `delay_s` is
+    the time to its turn at the provider.
     """
 
     message: Claimed
@@ -120,6 +121,7 @@ class Try:
     presses: bool
     fallback_after_us: int | None
     others_left: bool
+    delay_s: float = 0.0
     details: Mapping[str, Any]
 
 

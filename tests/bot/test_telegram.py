@@ -8,9 +8,14 @@ import pytest
 from aiohttp import web
 
 from bot.assembly import build_dispatcher
+from bot.replies import RepliesFirst
 from bot.storage import dialogue_memory
 from bot.telegram import SECRET_HEADER, add_webhook, introduce, make_telegram_bot, poll
 from loyalty.programme import Programme
+from messaging.channels.base import Outgoing, Sent
+from messaging.channels.messenger import MessengerChannel
+from messaging.pacing import HEADROOM, LocalPacer, claims_of
+from messaging.templates import Body
 from tests.bot.bot_api import TOKEN, BotApi
 from tests.conversations.stage import SECRET_TOKEN, Stage
 
@@ -130,3 +135,25 @@ async def test_a_webhook_without_a_secret_is_not_served(programme: Programme) ->
     dispatcher = build_dispatcher(programme, memory=memory, send_code=_send_no_code)
     with pytest.raises(ValueError, match="needs a secret"):
         add_webhook(web.Application(), dispatcher, bot, secret="")
+
+
+async def test_replies_are_counted_against_telegrams_limits_and_mailings_are_not_twice(
+    api: BotApi,
+) -> None:
+    bot = make_telegram_bot(TOKEN, api.url)
+    api.meet(7)
+    pacer, limits = LocalPacer(lambda: 0.0), MessengerChannel.limits
+    bot.session.middleware(RepliesFirst(pacer, limits, "telegram"))
+    ask = claims_of(limits[:1], "telegram", "8", 1)
+    mailing = Outgoing(
+        message_id=1, attempt_id=1, address_kind="telegram", address="7", body=Body("a mailing")
+    )
+    try:
+        assert isinstance(await MessengerChannel({"telegram": bot}).send(mailing), Sent)
+        assert await pacer.take(ask, -1.0) == 0, "the dispatcher has counted it"
+        for _ in range(3):
+            await bot.send_message(7, "a reply")
+        await bot.get_me()
+        assert await pacer.take(ask, -1.0) == pytest.approx(3 / (30 * HEADROOM))
+    finally:
+        await bot.session.close()

@@ -67,6 +67,26 @@ async def test_what_is_not_granted_takes_nothing() -> None:
     )
 
 
+async def test_who_has_patience_takes_a_turn_to_come() -> None:
+    clock = Seconds()
+    pacer = LocalPacer(clock)
+    ask = claims_of((THIRTY,), "telegram", "", 1)
+    spacing = 1 / (30 * HEADROOM)
+    turns = [await pacer.take(ask, 0.1) for _ in range(5)]
+    assert turns == pytest.approx([n * spacing for n in range(3)] + [3 * spacing] * 2)
+    assert await pacer.take(ask, -1.0) == pytest.approx(3 * spacing)
+
+
+async def test_who_does_not_ask_is_counted_all_the_same() -> None:
+    clock = Seconds()
+    pacer = LocalPacer(clock)
+    ask = claims_of((THIRTY, EACH), "telegram", "anna", 1)
+    for _ in range(30):
+        await pacer.debit(ask)
+    wait = await pacer.take(claims_of((THIRTY,), "telegram", "bella", 1))
+    assert wait == pytest.approx(1 / HEADROOM), "mailings yield to replies"
+
+
 async def test_a_limit_may_be_of_one_provider_alone() -> None:
     theirs = Limit(name="theirs", amount=1, address_kind="telegram")
     assert claims_of((theirs, THIRTY), "webchat", "5", 2) == [(THIRTY, "", 2)]
@@ -107,6 +127,11 @@ async def test_workers_share_a_limit_through_redis(redis: Redis) -> None:
 
     await asyncio.gather(*(worker() for _ in range(4)))
     assert 0 < len(times) <= 51
+    pacer, ask = RedisPacer(redis), claims_of((limit,), "telegram", "", 1)
+    await asyncio.sleep(0.1)
+    await pacer.debit(ask)
+    assert 0 < await pacer.take(ask, 0.5) < await pacer.take(ask, 0.5)
+    assert await pacer.take(ask, 0.0) > 0
     await RedisPacer(redis).hold(limit, 5.0)
     assert await RedisPacer(redis).take(claims_of((limit,), "telegram", "", 1)) > 4
 
@@ -116,4 +141,5 @@ async def test_a_limiter_out_of_reach_lets_nothing_through() -> None:
     pacer = RedisPacer(nobody)
     assert await pacer.take(claims_of((THIRTY,), "telegram", "", 1)) == UNREACHABLE_S
     await pacer.hold(THIRTY, 1.0)
+    await pacer.debit(claims_of((THIRTY,), "telegram", "", 1))
     await nobody.aclose()
