@@ -1,6 +1,7 @@
 """`kapsula messages`: what was sent to whom and why, what was not and why not."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -80,13 +81,32 @@ def _heading(story: Story) -> dict[str, object]:
         "created": story.created_at.isoformat(),
         "not_before": story.not_before.isoformat(),
         "expires": story.expires_at.isoformat() if story.expires_at else "never",
-        "cost": f"{story.cost / 1_000_000:.2f}",
+        "cost": _money(story.cost),
     }
     return heading
 
 
 def _details(moment: Moment) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in moment.details.items())
+    """One line for each figure; a route with what it costs and how surely it reaches her."""
+    lines = []
+    for name, value in moment.details.items():
+        if name == "routes":
+            lines += [_route(route) for route in value]
+        elif name == "closed":
+            lines += [f"{channel} closed: {reason}" for channel, reason in value.items()]
+        else:
+            lines.append(f"{name}: {_money(value) if name == 'cost' else value}")
+    return "\n".join(lines)
+
+
+def _route(route: Mapping[str, Any]) -> str:
+    expected, worst = _money(route["expected"]), _money(route["worst"])
+    costs = expected if expected == worst else f"{expected}, at worst {worst}"
+    return f"{route['route']}: {costs}, reaches {route['reach']:.0%} ({route['standing']})"
+
+
+def _money(millionths: int) -> str:
+    return f"{millionths / 1_000_000:.2f}"
 
 
 @messages.command("suppressed")
