@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
 
-import aiohttp
 from aiogram import Bot
 from aiogram.enums import ParseMode
 from aiogram.exceptions import (
@@ -26,13 +25,11 @@ from messaging.channels.base import (
     Status,
     Unknown,
 )
+from messaging.channels.http import NOT_WRITTEN
 from messaging.templates import Body
 
 MAILING: ContextVar[bool] = ContextVar("mailing", default=False)
 """Set while this channel sends: what a bot sends otherwise is a reply, which nobody has paced."""
-
-# No connection, so no request: these may be tried again. Any other break is an unknown outcome.
-_NOT_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class MessengerChannel:
@@ -92,7 +89,7 @@ def verdict(error: TelegramAPIError) -> SendResult:
         case RestartingTelegram() | TelegramServerError():
             return Failed("provider_down", False, detail=text, provider_down=True)
         case TelegramNetworkError():
-            if isinstance(error.__cause__, _NOT_WRITTEN):
+            if isinstance(error.__cause__, NOT_WRITTEN):
                 return Failed("no_connection", False, detail=text, provider_down=True)
             return Unknown("no_answer")
         case _:

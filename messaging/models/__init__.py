@@ -9,6 +9,7 @@ from messaging.models.outbox import (
     Suppression,
 )
 from messaging.models.webchat import ChatMessage, ChatThread, DialogueState, UploadedFile
+from messaging.models.webpush import PushSubscription
 
 __all__ = [
     "Attempt",
@@ -19,6 +20,7 @@ __all__ = [
     "DialogueState",
     "Message",
     "Preference",
+    "PushSubscription",
     "Suppression",
     "UploadedFile",
 ]

@@ -11,14 +11,18 @@ import aiohttp
 import structlog
 
 from messaging.channels.base import Failed, Outgoing, SendResult, Sent, Status, Unknown
+from messaging.channels.http import (
+    NOT_WRITTEN,
+    HttpTimes,
+    open_session,
+    read_at_most,
+    retry_after_s,
+    said,
+)
 from messaging.channels.sms.channel import Sms, SmsTerms, digits_of, text_of, unsendable
 from messaging.channels.sms.gateways import Gateway
 
 ANSWER_BYTES_MAX = 64 * 1024
-RETRY_AFTER_S = 5.0
-RETRY_AFTER_S_MAX = 600.0
-# No connection, so no request. Any other break may have come after the request was written.
-_NOT_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 log = structlog.get_logger(__name__)
 
@@ -35,15 +39,6 @@ class HttpAccount:
     webhook_secret: str = ""
     api_url: str = ""
     public_url: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpTimes:
-    """Seconds. The whole is less than the dispatcher gives a send."""
-
-    connect_s: float = 5.0
-    whole_s: float = 15.0
-    keep_line_s: float = 5.0
 
 
 def webhook_path(gateway: Gateway) -> str:
@@ -83,13 +78,7 @@ class HttpSmsChannel(Sms):
     async def open(self) -> None:
         """There is no line to be kept: a session opens one whenever it needs it."""
         if self._session is None:
-            times = self._times
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=times.keep_line_s),
-                timeout=aiohttp.ClientTimeout(total=times.whole_s, connect=times.connect_s),
-                headers=self._authorization(),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
+            self._session = open_session(self._times, self._authorization())
 
     async def close(self) -> None:
         if self._session is not None:
@@ -105,12 +94,12 @@ class HttpSmsChannel(Sms):
                 self._url, data=self._form(outgoing), allow_redirects=False
             ) as response:
                 return self._verdict(response, await _answer(response))
-        except _NOT_WRITTEN as error:
-            return Failed("no_connection", False, detail=_said(error), provider_down=True)
+        except NOT_WRITTEN as error:
+            return Failed("no_connection", False, detail=said(error), provider_down=True)
         except TimeoutError:
             return Unknown("no_answer_in_time")
         except aiohttp.ClientError as error:
-            log.warning("sms_gateway_broke_off", gateway=self.gateway.name, error=_said(error))
+            log.warning("sms_gateway_broke_off", gateway=self.gateway.name, error=said(error))
             return Unknown("no_answer")
 
     def _form(self, outgoing: Outgoing) -> dict[str, str]:
@@ -165,7 +154,7 @@ def by_http_status(status: int, retry_after: str = "") -> Failed | Unknown:
     detail = f"HTTP {status}"
     match status:
         case 429:
-            return Failed("rate_limited", False, _seconds(retry_after), detail)
+            return Failed("rate_limited", False, retry_after_s(retry_after), detail)
         case 504:  # a proxy has written the request on and got no answer
             return Unknown("no_answer")
         case 401 | 403 | 404 | 407:
@@ -178,24 +167,11 @@ def by_http_status(status: int, retry_after: str = "") -> Failed | Unknown:
             return Failed("provider_down", False, detail=detail, provider_down=True)
 
 
-def _seconds(retry_after: str) -> float:
-    """A date instead of a number is taken for "soon"."""
-    return min(float(retry_after), RETRY_AFTER_S_MAX) if retry_after.isdigit() else RETRY_AFTER_S
-
-
 async def _answer(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
     """The answer's JSON object; empty for anything else."""
-    read = bytearray()
-    async for chunk in response.content.iter_chunked(8192):
-        read += chunk
-        if len(read) > ANSWER_BYTES_MAX:
-            return {}
+    read = await read_at_most(response, ANSWER_BYTES_MAX)
     try:
-        found = json.loads(read)
+        found = json.loads(read or b"")
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:200]

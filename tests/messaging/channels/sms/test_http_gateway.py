@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from messaging.channels.base import Channel, Failed, Sent, Status, Unknown
+from messaging.channels.http import HttpTimes
 from messaging.channels.sms.gateways import SMSC, TWILIO
-from messaging.channels.sms.http_gateway import HttpAccount, HttpSmsChannel, HttpTimes
+from messaging.channels.sms.http_gateway import HttpAccount, HttpSmsChannel
 from messaging.templates import Body
 from tests.messaging.channels.sms.conftest import PHONE, TERMS, sms
 from tests.messaging.channels.sms.gateway_servers import (
