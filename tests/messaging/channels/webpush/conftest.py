@@ -6,7 +6,7 @@ import pytest
 
 from loyalty.clock import VirtualClock
 from loyalty.database import query
-from messaging.channels.base import Outgoing, SendResult
+from messaging.channels.base import Outgoing
 from messaging.channels.email.tokens import Tokens
 from messaging.channels.http import HttpTimes
 from messaging.channels.webpush.channel import WebPushChannel, WebPushOptions
@@ -47,9 +47,7 @@ async def customer(db: str) -> int:
 
 
 @pytest.fixture
-async def address(
-    customer: int, desk: PushDesk, service: PushService, browser: BrowserKeys
-) -> str:
+async def address(customer: int, desk: PushDesk, service: PushService, browser: BrowserKeys) -> str:
     """Anna's browser is subscribed."""
     refused = await desk.subscribe(THREAD, endpoint=service.endpoint(), **browser.given)
     assert refused is None
@@ -89,9 +87,6 @@ def push(to: str, body: Body | str = "Аптека ответила", **fields: 
     values = {"message_id": 4660, "attempt_id": 7, "address_kind": "webpush", "address": to}
     words = body if isinstance(body, Body) else Body(body)
     return Outgoing(**values | fields | {"body": words})  # type: ignore[arg-type]
-
-
-Send = Callable[..., SendResult]
 
 
 async def ends() -> list[tuple[str, str]]:
