@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 import structlog
 
@@ -24,8 +23,6 @@ from messaging.policy.fronts import Front
 from messaging.records import as_list, listed
 
 ADDRESS_KIND = "webpush"
-Why = Literal["off", "left", "gone", "replaced"]
-"""She turned it off · she left the chat · the browser is gone · it has subscribed anew."""
 _ID_MAX = (1 << 63) - 1
 
 log = structlog.get_logger(__name__)
@@ -76,9 +73,9 @@ class PushDesk:
         await until_settled(lambda: _subscribe(thread_id, given, self.clock.now()))
         return None
 
-    async def unsubscribe(self, thread_id: int, *, why: Why = "off") -> None:
+    async def unsubscribe(self, thread_id: int) -> None:
         """Notify the browser of this thread no more."""
-        await end_of_thread(thread_id, why=why, at=self.clock.now())
+        await query(_END_OF_THREAD, None, thread_id, to_micros(self.clock.now()), "off")
 
 
 _MEMBER = "SELECT 1 FROM identity WHERE kind = 'webchat' AND value = $1 AND ended_at IS NULL"
@@ -125,15 +122,10 @@ async def _subscribe(thread_id: int, given: Subscription, at: datetime) -> None:
         await query(_INSERT, None, next_id(), thread_id, *values)
 
 
-async def end_of_thread(thread_id: int, *, why: Why, at: datetime) -> None:
-    """End what is open in this conversation; of another front's number nothing is."""
-    await query(_END_OF_THREAD, None, thread_id, to_micros(at), why)
-
-
-async def end(address: str, *, why: Why, at: datetime) -> None:
-    """End the subscription with this number."""
+async def end_gone(address: str, *, at: datetime) -> None:
+    """The browser with this address is no more."""
     if (number := _number(address)) is not None:
-        await query(*_END_THESE, as_list([number]), to_micros(at), why)
+        await query(*_END_THESE, as_list([number]), to_micros(at), "gone")
 
 
 async def end_of_nobody(*, at: datetime) -> None:

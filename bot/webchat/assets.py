@@ -16,7 +16,12 @@ from aiohttp import web
 from bot.webchat.page_words import card_words, chat_words, launcher_words
 from messaging.i18n import LANGUAGES
 
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FIVE_MINUTES = "public, max-age=300"
 
@@ -64,11 +69,29 @@ def widget_script() -> web.Response:
     )
 
 
+@lru_cache(maxsize=1)
+def _worker() -> str:
+    return _files()["sw.js"].decode().replace('"@version@"', json.dumps(version()))
+
+
+def service_worker() -> web.Response:
+    """The service worker of the chat, at an address whose scope is the chat alone."""
+    return web.Response(
+        text=_worker(),
+        content_type="text/javascript",
+        headers={
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
 def _response(name: str, caching: str) -> web.Response:
     return web.Response(
         body=_files()[name],
         content_type=_TYPES["." + name.rpartition(".")[2]],
-        charset="utf-8",
+        charset=None if name.endswith(".png") else "utf-8",
         headers={"Cache-Control": caching, "X-Content-Type-Options": "nosniff"},
     )
 

@@ -20,6 +20,8 @@ TEXT_MAX = 4096
 CALLBACK_BYTES_MAX = 64
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,40}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,64}")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]{16,100}={0,2}")
+_ENDPOINT = re.compile(r"https?://[!-~]{1,1016}")
 _START = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
@@ -65,7 +67,21 @@ class Earlier:
     before: int
 
 
-Frame = Hello | Text | Click | Earlier
+@dataclass(frozen=True, slots=True)
+class PushOn:
+    """Notify this browser while the chat is closed: its subscription at a push service."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushOff:
+    """Notify it no more."""
+
+
+Frame = Hello | Text | Click | Earlier | PushOn | PushOff
 
 
 def read(raw: str) -> Frame:
@@ -90,6 +106,14 @@ def read(raw: str) -> Frame:
             return Click(_client_id(value), _message_id(value.get("message")), data)
         case "earlier":
             return Earlier(_message_id(value.get("before")))
+        case "push_on":
+            return PushOn(
+                endpoint=_matching(value.get("endpoint"), _ENDPOINT, "bad_subscription"),
+                p256dh=_matching(value.get("p256dh"), _BASE64URL, "bad_subscription"),
+                auth=_matching(value.get("auth"), _BASE64URL, "bad_subscription"),
+            )
+        case "push_off":
+            return PushOff()
     raise FrameError("unknown_kind")
 
 

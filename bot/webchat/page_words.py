@@ -41,6 +41,16 @@ def chat_words(language: str) -> dict[str, str]:
         "failed": _("Something went wrong on our side. Please try again in a minute."),
         "button_gone": _("This button is no longer good."),
         "too_long": _("This text is too long."),
+        "push": _("Notifications"),
+        "push_offer": _(
+            "Shall we notify you of answers and points, even while the chat is closed?"
+        ),
+        "push_yes": _("Turn on"),
+        "push_no": _("Not now"),
+        "push_is_on": _("Notifications are on."),
+        "push_is_off": _("Notifications are off."),
+        "push_blocked": _("Notifications of this site are blocked in the browser's settings."),
+        "push_failed": _("Notifications could not be turned on. Please try again later."),
     }
 
 

@@ -5,6 +5,7 @@ GET /chat/frame                the chat itself, shown by the widget in an iframe
 GET /chat/ws                   the socket
 GET /chat/files/{id}           a picture that the bot has sent
 GET /chat/static/{version}/…   styles and modules of the frame and of the card page
+GET /chat/sw.js                the service worker, which shows notifications
 GET /card/{token}              the live card (`bot.webchat.card_page`)
 """
 
@@ -26,6 +27,7 @@ from bot.webchat.limits import WebchatLimits
 from bot.webchat.visitors import ChatRoom, Visitor
 from loyalty.programme import Programme
 from messaging.i18n import supported
+from messaging.push_subscriptions import PushDesk, end_of_nobody
 
 HEARTBEAT_S = 25.0
 FILES_LIVE = timedelta(days=7)
@@ -42,12 +44,14 @@ def remote_address(request: web.Request) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebchatOptions:
     """`sites` are the origins (`https://shop.example`) whose pages may show the chat, besides our
-    own; `("*",)` lets any site. `public_url` is our own address as the outside sees it."""
+    own; `("*",)` lets any site. `public_url` is our own address as the outside sees it. `push` is
+    where browsers subscribe to notifications, if they may."""
 
     sites: Sequence[str] = ()
     public_url: str = ""
     limits: WebchatLimits = field(default_factory=WebchatLimits)
     address_of: Callable[[web.Request], str] = remote_address
+    push: PushDesk | None = None
 
 
 def add_webchat(
@@ -63,13 +67,14 @@ def add_webchat(
     runs. The database has to be open in the context in which the application is started.
     """
     chosen = options or WebchatOptions()
-    room = ChatRoom(dispatcher, bot, clock=programme.clock, limits=chosen.limits)
+    room = ChatRoom(dispatcher, bot, clock=programme.clock, limits=chosen.limits, push=chosen.push)
     routes = _Routes(room, programme, chosen)
     app.router.add_get("/chat/widget.js", routes.widget)
     app.router.add_get("/chat/frame", routes.frame)
     app.router.add_get("/chat/ws", routes.socket)
     app.router.add_get("/chat/files/{file_id}", routes.file)
     app.router.add_get("/chat/static/{version}/{name}", assets.static)
+    app.router.add_get("/chat/sw.js", routes.service_worker)
     add_card_page(app, programme)
     app.on_shutdown.append(routes.shut)
     app.cleanup_ctx.append(routes.sweeping)
@@ -84,6 +89,10 @@ class _Routes:
 
     async def widget(self, request: web.Request) -> web.Response:
         return assets.widget_script()
+
+    async def service_worker(self, request: web.Request) -> web.Response:
+        """There even without a key, so that browsers which have it learn what is new."""
+        return assets.service_worker()
 
     async def frame(self, request: web.Request) -> web.Response:
         language = supported(request.query.get("language"))
@@ -145,6 +154,8 @@ class _Routes:
         while True:
             await asyncio.sleep(SWEEP_S)
             try:
-                await self._room.transcript.forget_files(self._programme.clock.now() - FILES_LIVE)
+                now = self._programme.clock.now()
+                await self._room.transcript.forget_files(now - FILES_LIVE)
+                await end_of_nobody(at=now)
             except Exception:
                 log.exception("webchat_sweep_failed")

@@ -15,12 +15,13 @@ from aiohttp import WSCloseCode, WSMsgType
 from aiohttp.web import WebSocketResponse
 
 from bot.webchat import frames
-from bot.webchat.frames import Click, Earlier, FrameError, Hello, Text
+from bot.webchat.frames import Click, Earlier, FrameError, Hello, PushOff, PushOn, Text
 from bot.webchat.limits import WebchatLimits, Window
 from bot.webchat.session import WebchatSession
 from bot.webchat.transcript import Row, Thread
 from bot.webchat.updates import click_update, feed, start_update, text_update
 from loyalty.clock import Clock
+from messaging.push_subscriptions import PushDesk
 
 REPLAYED_MAX = 40
 OUTBOX_MAX = 200
@@ -36,7 +37,13 @@ class ChatRoom:
     """What all tabs of this process share."""
 
     def __init__(
-        self, dispatcher: Dispatcher, bot: Bot, *, clock: Clock, limits: WebchatLimits
+        self,
+        dispatcher: Dispatcher,
+        bot: Bot,
+        *,
+        clock: Clock,
+        limits: WebchatLimits,
+        push: PushDesk | None = None,
     ) -> None:
         """`bot` is the one made by `make_webchat_bot`; its transcript and fan-out are used here."""
         session = bot.session
@@ -47,6 +54,7 @@ class ChatRoom:
         self.transcript = session.transcript
         self.fanout = session.fanout
         self.clock = clock
+        self.push = push
         self.frames = Window(limits.frames, limits.frames_s)
         self.new_threads = Window(limits.new_threads, limits.new_threads_s)
         self.tabs: set[Visitor] = set()
@@ -67,6 +75,7 @@ class Visitor:
         self._address = address
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)
         self._refused = 0
+        self._push_told = False
         self._closing: asyncio.Task[object] | None = None
 
     async def serve(self) -> None:
@@ -84,7 +93,9 @@ class Visitor:
             empty = await self._welcome(thread, secret)
             if empty:
                 at = int(self._room.clock.now().timestamp())
-                await self._guarded(self._feed(start_update(thread, hello.start, at)))
+                await self._guarded(self._feed(thread, start_update(thread, hello.start, at)))
+            else:
+                await self._guarded(self._tell_of_push(thread))
             await self._read(thread)
         finally:
             self._room.tabs.discard(self)
@@ -199,6 +210,8 @@ class Visitor:
                 await self._click(thread, frame)
             case Earlier():
                 await self._earlier(thread, frame)
+            case PushOn() | PushOff():
+                await self._push(thread, frame)
             case Hello():
                 self._refuse("unexpected_hello")
         return None
@@ -221,14 +234,14 @@ class Visitor:
                 self.receive(frames.message(known))
             return
         await room.fanout.publish(thread.id, frames.message(row))
-        await self._feed(text_update(thread, row))
+        await self._feed(thread, text_update(thread, row))
 
     async def _click(self, thread: Thread, frame: Click) -> None:
         """Only a button that stands on our own message, as stored, can be pressed."""
         row = await self._room.transcript.get(thread.id, frame.message)
         if row is None or not _has_button(row, frame.data):
             return self._refuse("button_gone", id=frame.id)
-        return await self._feed(click_update(thread, row, frame.id, frame.data))
+        return await self._feed(thread, click_update(thread, row, frame.id, frame.data))
 
     async def _earlier(self, thread: Thread, frame: Earlier) -> None:
         rows, more = await self._room.transcript.latest(
@@ -238,8 +251,36 @@ class Visitor:
             frames.write("earlier", messages=[frames.shown(row) for row in rows], more=more)
         )
 
-    async def _feed(self, update: dict[str, object]) -> None:
+    async def _feed(self, thread: Thread, update: dict[str, object]) -> None:
         await feed(self._room.dispatcher, self._room.bot, update)
+        await self._tell_of_push(thread)
+
+    # notifications while the chat is closed
+
+    async def _tell_of_push(self, thread: Thread) -> None:
+        """Once she is a member, the browser learns with which key it may subscribe."""
+        push = self._room.push
+        if push is None or self._push_told or not await push.serves(thread.id):
+            return
+        self._push_told = True
+        self.receive(frames.write("push", key=push.key))
+
+    async def _push(self, thread: Thread, frame: PushOn | PushOff) -> None:
+        """Every tab of the browser is told how it stands."""
+        push = self._room.push
+        if push is None:
+            return self._refuse("push_off")
+        if isinstance(frame, PushOff):
+            await push.unsubscribe(thread.id)
+        else:
+            refused = await push.subscribe(
+                thread.id, endpoint=frame.endpoint, p256dh=frame.p256dh, auth=frame.auth
+            )
+            if refused is not None:
+                return self._refuse(refused)
+        on = isinstance(frame, PushOn)
+        await self._room.fanout.publish(thread.id, frames.write("push", on=on))
+        return None
 
 
 def _has_button(row: Row, data: str) -> bool:

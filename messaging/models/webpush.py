@@ -25,7 +25,7 @@ class PushSubscription(Model):
     created_at = InstantField()
     seen_at = InstantField()
     ended_at = InstantField(null=True)
-    # off | left | gone | replaced
+    # off (by her) | left (the thread speaks for nobody) | gone (the browser) | replaced
     ended_why = fields.CharField(max_length=16, default="")
 
     class Meta:

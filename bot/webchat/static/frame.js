@@ -3,6 +3,7 @@
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { read, secret, unsent } from "./memory.js";
+import { Push, takeOver, whilePresent } from "./push.js";
 import { Thread } from "./thread.js";
 
 const byId = (id) => document.getElementById(id);
@@ -34,6 +35,13 @@ const composer = new Composer(
   words,
   { text: say },
 );
+const push = new Push(
+  { bell: byId("bell"), offer: byId("offer"), yes: byId("offer-yes"), no: byId("offer-no") },
+  words,
+  { send: (frame) => connection.send(frame), toast },
+);
+whilePresent((text) => toast(text, 8000));
+await takeOver();
 const connection = new Connection(
   { language, start: (query.get("start") ?? "").replace(/[^\w-]/g, "").slice(0, 64) },
   { frame: take, up, down },
@@ -47,6 +55,7 @@ function newId() {
 }
 
 function say(text) {
+  push.acted();
   const item = { id: newId(), text, at: Date.now() };
   unsent.add(item);
   thread.putPending(item);
@@ -62,6 +71,7 @@ function click(message, data, button) {
     connection.hurry();
     return;
   }
+  push.acted();
   button.setAttribute("aria-busy", "true");
   busy.set(id, button);
   setTimeout(() => release(id), 10000);
@@ -96,6 +106,7 @@ function take(frame) {
     case "typing": return typing(true);
     case "clicked": return clicked(frame);
     case "refused": return refused(frame);
+    case "push": return push.take(frame);
   }
 }
 
@@ -126,6 +137,7 @@ function message({ message: each, keyboard }) {
   if (keyboard) composer.show(keyboard);
   if (each.from === "me" && isNew) follow();
   if (isNew) byId("newest").hidden = following;
+  if (each.from === "shop" && isNew) push.answered();
   count();
 }
 
@@ -146,6 +158,7 @@ function clicked({ id, text, alert }) {
 
 function refused({ code, id, wait_s: wait }) {
   if (id) release(id);
+  if (push.refused(code)) return;
   toast(words[code] ?? words.failed);
   const item = unsent.all().find((each) => each.id === id);
   if (!item) return;

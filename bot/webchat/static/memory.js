@@ -4,6 +4,7 @@
 const SECRET = "kapsula.chat.secret";
 const UNSENT = "kapsula.chat.unsent";
 const READ = "kapsula.chat.read";
+const NOTIFIED = "kapsula.chat.notified";
 const fallback = new Map();
 
 function get(key) {
@@ -29,6 +30,12 @@ export const read = {
   get: () => Number(get(READ)) || 0,
   set: (id) => { if (id > read.get()) set(READ, String(id)); },
   reset: () => set(READ, null),
+};
+
+/** What she said of notifications: null before she was asked, then "on", "off" or "no". */
+export const notified = {
+  get: () => get(NOTIFIED),
+  set: (answer) => set(NOTIFIED, answer),
 };
 
 /** Texts on their way: [{id, text, at}], oldest first, shared by the tabs. */

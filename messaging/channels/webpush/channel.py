@@ -139,7 +139,7 @@ class WebPushChannel:
     async def _end(self, address: str) -> None:
         """The verdict stands even if its row cannot be written now: the address is suppressed."""
         try:
-            await push_subscriptions.end(address, why="gone", at=self._clock.now())
+            await push_subscriptions.end_gone(address, at=self._clock.now())
         except Exception:
             log.exception("push_subscription_not_ended")
 

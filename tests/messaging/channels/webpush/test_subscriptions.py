@@ -140,8 +140,8 @@ async def test_ended_twice_is_ended_as_at_first(
     desk: PushDesk, address: str, clock: VirtualClock
 ) -> None:
     await desk.unsubscribe(THREAD)
-    await push_subscriptions.end(address, why="gone", at=clock.now())
-    await push_subscriptions.end("nonsense", why="gone", at=clock.now())
+    await push_subscriptions.end_gone(address, at=clock.now())
+    await push_subscriptions.end_gone("nonsense", at=clock.now())
     assert await ends() == [("off", "")]
 
 
