@@ -21,6 +21,7 @@ from app.mail import MailRoom, mail_room
 from app.outgoing import CodeSender
 from app.settings import Settings
 from app.sms import add_sms, sms_channel
+from app.webpush import PushRoom, push_room
 from bot.assembly import Fronts, build_dispatcher
 from bot.replies import RepliesFirst
 from bot.storage import dialogue_memory
@@ -61,6 +62,7 @@ class House:
     health: Health
     sms: SmsChannel | None
     mail: MailRoom | None
+    push: PushRoom | None
     replies: RepliesFirst
 
     def web_application(self) -> web.Application:
@@ -74,6 +76,7 @@ class House:
             WebchatOptions(
                 sites=self.settings.web.chat_sites.split(),
                 public_url=self.settings.web.public_url,
+                push=None if self.push is None else self.push.desk,
             ),
         )
         add_admin(
@@ -87,6 +90,8 @@ class House:
             add_sms(app, self.sms, self.clock)
         if self.mail is not None:
             self.mail.add_webhook(app)
+        if self.push is not None:
+            self.push.add_reports(app)
         if self.fronts.telegram and (webhook_secret := self.settings.telegram.webhook_secret):
             add_webhook(
                 app,
@@ -136,6 +141,8 @@ async def open_house(
                     await house.sms.close()
                 if house.mail is not None:
                     await house.mail.channel.close()
+                if house.push is not None:
+                    await house.push.channel.close()
                 await house.fronts.close()
                 await house.programme.stop()
 
@@ -158,6 +165,9 @@ def _assemble(
     mail = None if "email" in given else mail_room(settings, clock, secret=secret)
     if mail is not None:
         channels.append(mail.channel)
+    push = push_room(settings, clock, secret=secret)
+    if push is not None:
+        channels.append(push.channel)
     pacer: Pacer = LocalPacer() if redis is None else RedisPacer(redis)
     messenger = MessengerChannel(fronts.bots)
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
@@ -184,6 +194,7 @@ def _assemble(
         health=Health(checks),
         sms=sms,
         mail=mail,
+        push=push,
         replies=replies,
     )
 

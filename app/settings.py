@@ -20,6 +20,7 @@ from app.errors import SettingsError
 from loyalty.rules.commands import Clawback
 from loyalty.rules.programme import ProgrammeRules
 from messaging.channels.sms.tariff import parse_tariff
+from messaging.channels.webpush.endpoints import KNOWN, Services
 
 PREFIX = "KAPSULA_"
 ENV_FILE = ".env"
@@ -164,6 +165,33 @@ class EmailSettings(Branch):
     webhook_key: SecretStr | None = Field(None, description="Key that Mailgun signs with")
 
 
+class WebPushSettings(Branch):
+    key: SecretStr | None = Field(
+        None,
+        description="Private key that `kapsula webpush keys` makes, in base64url or PEM, or the "
+        "file that has it; without one web push is off",
+    )
+    subject: str = Field(
+        "",
+        pattern=r"^(mailto:[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+|https://\S+)?$",
+        description="Where push services may write to: mailto:ADDRESS or https://…",
+    )
+    services: str = Field(
+        KNOWN,
+        description="Push services that browsers may subscribe at, separated by spaces: hosts, "
+        "*.domains or whole origins",
+    )
+    per_second: int = Field(
+        0, ge=0, le=100_000, description="Notifications a second at most; 0: any number"
+    )
+
+    @field_validator("services")
+    @classmethod
+    def _known_services(cls, value: str) -> str:
+        Services(value)
+        return value
+
+
 class ProgrammeSettings(Branch):
     name: str = Field(
         "Капсула",
@@ -263,6 +291,7 @@ class Settings(BaseSettings):
     telegram: TelegramSettings = TelegramSettings()
     sms: SmsSettings = SmsSettings()
     email: EmailSettings = EmailSettings()
+    webpush: WebPushSettings = WebPushSettings()
     programme: ProgrammeSettings = ProgrammeSettings()
 
     @property

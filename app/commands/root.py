@@ -16,6 +16,7 @@ from app.commands.messages import messages
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
 from app.commands.staff import staff
+from app.commands.webpush import webpush
 from app.settings import Kind, setting_rows
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ GROUPS = {
     "staff": staff,
     "keys": keys,
     "shops": shops,
+    "webpush": webpush,
 }
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)

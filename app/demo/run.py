@@ -5,6 +5,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from pydantic import SecretStr
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,13 +19,14 @@ from app.demo.seed import Seeded, seed
 from app.errors import SettingsError
 from app.logs import configure_logs
 from app.processes import serve
-from app.secret import demo_secret
+from app.secret import demo_push_key, demo_secret
 from app.settings import Settings, load_settings
 from loyalty.clock import SystemClock
 from messaging.channels.demo_phone import DemoPhone
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 50
+_PUSH_SUBJECT = "mailto:demo@kapsula.example"
 _WORDS = {
     "shops": "Shops, staff and goods",
     "customers": "Customers",
@@ -67,7 +69,8 @@ def run_demo(console: Console, *, folder: Path, port: int, fresh: bool) -> None:
 
 
 def demo_settings(path: Path, port: int) -> Settings:
-    """The programme's rules and Telegram come from the environment, the rest is the demo's own."""
+    """The programme's rules and Telegram come from the environment, the rest is the demo's own:
+    web push works out of the box, since browsers take localhost for a safe place."""
     settings = load_settings(database_url=f"sqlite://{path}", redis_url=None)
     web = settings.web.model_copy(update={"host": HOST, "port": port, "public_url": ""})
     if settings.telegram.webhook_secret is not None:
@@ -75,7 +78,11 @@ def demo_settings(path: Path, port: int) -> Settings:
             "KAPSULA_TELEGRAM__WEBHOOK_SECRET: the demo cannot be reached from outside; "
             "without it Telegram is polled"
         )
-    return settings.model_copy(update={"web": web})
+    webpush = settings.webpush
+    if webpush.key is None:
+        own = {"key": SecretStr(demo_push_key(path.parent)), "subject": _PUSH_SUBJECT}
+        webpush = webpush.model_copy(update=own)
+    return settings.model_copy(update={"web": web, "webpush": webpush})
 
 
 def free_port(wanted: int) -> int:
