@@ -16,6 +16,7 @@ from loyalty.clock import SystemClock
 from loyalty.database import query
 from loyalty.ledger import Ledger
 from loyalty.models import Customer, Identity
+from messaging.channels.webpush.vapid import VapidKey
 from messaging.dispatcher import Dispatcher
 from messaging.notices import Notices
 from messaging.outbox import Draft, enqueue
@@ -173,6 +174,15 @@ def test_a_message_explains_itself(url: str) -> None:
     [other] = json.loads(said(url, "messages", "list", "+79001234562", "--json"))
     assert (other["state"], other["reason"]) == ("skipped", "no_address")
     assert "no message 5" in refused(url, "messages", "explain", "5")
+
+
+def test_a_key_for_web_push_is_made_anew_each_time(url: str) -> None:
+    made = [json.loads(said(url, "webpush", "keys", "--json")) for _ in range(2)]
+    assert made[0] != made[1]
+    for pair in made:
+        assert VapidKey.read(pair["private"]).public == pair["public"]
+    [line] = [line for line in said(url, "webpush", "keys").splitlines() if "KEY=" in line]
+    assert VapidKey.read(line.removeprefix("KAPSULA_WEBPUSH__KEY=")).public
 
 
 def test_an_address_is_suppressed_and_lifted_by_hand(url: str) -> None:

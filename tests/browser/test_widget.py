@@ -1,36 +1,18 @@
 """The chat on somebody's site in a real browser: tabs, keyboard, markup, a lost network, sizes."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from aiogram import Bot
-from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from app.database import database
-from bot.assembly import build_dispatcher
-from bot.storage import dialogue_memory
-from bot.webchat.fanout import LocalFanout
-from bot.webchat.server import add_webchat
-from bot.webchat.session import make_webchat_bot
-from bot.webchat.transcript import Transcript
-from loyalty.clock import SystemClock
-from loyalty.programme import build_programme
-from loyalty.rules.programme import ProgrammeRules
 from messaging.models import ChatMessage, ChatThread
-from tests.admin.people import SECRET
 from tests.availability import chromium_absence, require
+from tests.backends import Backend
 from tests.browser.chromium import chromium
 from tests.browser.customer import COMES_BACK_MS, Customer
-from tests.browser.server import Server
+from tests.browser.shop import Shop, open_shop, visitor
 
 PHONE_SIZE = (390, 844)
-SITE = """<!doctype html><html lang="ru"><meta name="viewport" content="width=device-width">
-<title>Аптека</title><h1>Аптека</h1><a href="#contacts">Контакты</a>
-<p style="height: 2000px">Лекарства</p><script async src="/chat/widget.js"></script>"""
 
 
 @pytest.fixture(autouse=True)
@@ -38,45 +20,10 @@ def _chromium() -> None:
     require(chromium_absence())
 
 
-@dataclass
-class Shop:
-    """A site with the chat on it. `bot` is the shop's voice, `codes` what it sent to telephones."""
-
-    server: Server
-    bot: Bot
-    codes: list[str]
-    complaints: list[str] = field(default_factory=list)
-
-    async def says(self, text: str) -> None:
-        """To the only visitor there is."""
-        await self.bot.send_message((await ChatThread.get()).id, text)
-
-
 @pytest.fixture
-async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
-    clock, codes = SystemClock(), list[str]()
-
-    async def send_code(_phone: str, code: str, _language: str) -> None:
-        codes.append(code)
-
-    async def site(_request: web.Request) -> web.Response:
-        return web.Response(text=SITE, content_type="text/html")
-
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(database(f"sqlite://{tmp_path / 'chat.sqlite3'}"))
-        programme = build_programme(clock=clock, secret=SECRET, rules=ProgrammeRules())
-        stack.push_async_callback(programme.stop)
-        dispatcher = build_dispatcher(programme, memory=dialogue_memory(clock), send_code=send_code)
-        bot = make_webchat_bot(Transcript(clock), LocalFanout())
-        app = web.Application()
-        app.router.add_get("/", site)
-        add_webchat(app, programme, dispatcher, bot)
-        runner = web.AppRunner(app, shutdown_timeout=1)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        server = Server(runner)
-        await server.connect()
-        yield Shop(server, bot, codes)
+async def shop(sqlite: Backend) -> AsyncIterator[Shop]:
+    async with open_shop(sqlite.create()) as shop:
+        yield shop
 
 
 @pytest.fixture
@@ -87,17 +34,6 @@ async def browser() -> AsyncIterator[Browser]:
 
 async def sized(browser: Browser, width: int, height: int) -> BrowserContext:
     return await browser.new_context(locale="ru-RU", viewport={"width": width, "height": height})
-
-
-async def visitor(context: BrowserContext, shop: Shop) -> Customer:
-    page = await context.new_page()
-    page.on("pageerror", lambda error: shop.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: shop.complaints.append(dialog.message))
-
-    async def code_sent() -> str:
-        return shop.codes[-1]
-
-    return Customer(page, shop.server.url, code_sent)
 
 
 @pytest.fixture

@@ -116,6 +116,12 @@ async def test_only_buttons_that_stand_can_be_pressed(
     await other.close()
 
 
+def push_on(**fields: str) -> str:
+    """A browser's subscription to notifications, well formed but for these fields."""
+    given = {"endpoint": "https://push.example/x", "p256dh": "B" * 87, "auth": "a" * 22}
+    return json.dumps({"kind": "push_on"} | given | fields)
+
+
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
@@ -143,6 +149,15 @@ async def test_only_buttons_that_stand_can_be_pressed(
         ('{"kind":"click","id":"aaaaaaaa","message":-1,"data":"x"}', "bad_message"),
         (json.dumps({"kind": "click", "id": "a" * 8, "message": 1, "data": "я" * 40}), "bad_data"),
         (json.dumps({"kind": "text", "id": "a" * 8, "text": "x" * 4097}), "too_long"),
+        ('{"kind":"push_on"}', "bad_subscription"),
+        ('{"kind":"push_on","endpoint":7,"p256dh":[],"auth":{}}', "bad_subscription"),
+        (push_on(endpoint="javascript:alert(1)"), "bad_subscription"),
+        (push_on(endpoint="https://push.example/x y"), "bad_subscription"),
+        (push_on(endpoint="https://push.example/" + "x" * 2000), "bad_subscription"),
+        (push_on(p256dh="<svg>"), "bad_subscription"),
+        (push_on(auth=""), "bad_subscription"),
+        (push_on(), "push_off"),  # this shop has no key for it
+        ('{"kind":"push_off"}', "push_off"),
     ],
 )
 async def test_a_broken_frame_is_refused_by_name_and_leaves_no_row(

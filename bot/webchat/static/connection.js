@@ -42,11 +42,13 @@ export class Connection {
     this.#timer = setTimeout(() => this.#open(), delay);
   }
 
-  // Tabs without a secret greet one after another, so that they find themselves in one thread.
+  // Tabs without a secret greet one after another, so that they find themselves in one thread. Where a browser
+  // keeps nothing for a frame on another site it has no locks for it either.
   #open() {
     if (this.#ready || (this.#socket && this.#socket.readyState <= WebSocket.OPEN)) return;
-    if (secret.get() || !navigator.locks) this.#connect(() => {});
-    else navigator.locks.request("kapsula.chat.hello", () => new Promise((done) => this.#connect(done)));
+    const alone = () => this.#connect(() => {});
+    if (secret.get() || !navigator.locks) alone();
+    else navigator.locks.request("kapsula.chat.hello", () => new Promise((done) => this.#connect(done))).catch(alone);
   }
 
   #connect(done) {
