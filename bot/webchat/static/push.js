@@ -71,7 +71,7 @@ export class Push {
   #show(on) {
     this.#on = on;
     this.parts.bell.setAttribute("aria-pressed", String(on));
-    if (on) this.parts.offer.hidden = true;
+    if (on) this.#withdraw();
   }
 
   #offer() {
@@ -82,11 +82,16 @@ export class Push {
   #decline() {
     notified.set("no");
     this.#due = false;
+    this.#withdraw();
+  }
+
+  #withdraw() {
+    if (this.parts.offer.contains(document.activeElement)) this.parts.bell.focus({ preventScroll: true });
     this.parts.offer.hidden = true;
   }
 
   async #turnOn() {
-    this.parts.offer.hidden = true;
+    this.#withdraw();
     if (foreign) return this.#openPage();
     this.#wished = true;
     try {
