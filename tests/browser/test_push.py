@@ -304,6 +304,25 @@ async def test_who_declines_is_not_asked_again_but_may_turn_it_on(
     assert await open_endpoints() == []
 
 
+async def test_who_goes_on_is_left_in_peace(browser: Browser, pharmacy: Pharmacy) -> None:
+    context = await her_browser(browser, pharmacy)
+    she = await she_joins(context, pharmacy)
+    offer = she.chat.locator("#offer")
+    for _ in range(3):
+        await expect(offer).to_be_visible()
+        await she.looks_at_her_card()
+        await expect(offer).not_to_be_visible()
+        await she.taps("Мои бонусы")
+        await she.sees("У вас 100 бонусов")
+        await expect(offer).not_to_be_visible()  # not again in this visit
+        await she.page.reload()
+        await she.launcher.click()
+        await expect(she.chat.locator("#bell")).to_be_visible()
+        await she.taps("Мои бонусы")
+        await she.sees("У вас 100 бонусов")
+    await expect(offer).not_to_be_visible()  # nor ever after the third time
+
+
 async def test_a_browser_that_forbids_says_so(browser: Browser, pharmacy: Pharmacy) -> None:
     context = await her_browser(browser, pharmacy, allowed=False)
     she = await she_joins(context, pharmacy)

@@ -32,7 +32,7 @@ export const read = {
   reset: () => set(READ, null),
 };
 
-/** What she said of notifications: null before she was asked, then "on", "off" or "no". */
+/** What she said of notifications: "on", "off", "no"; before that how often she passed over the offer. */
 export const notified = {
   get: () => get(NOTIFIED),
   set: (answer) => set(NOTIFIED, answer),

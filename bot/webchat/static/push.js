@@ -6,6 +6,8 @@
 import { notified, read, secret } from "./memory.js";
 
 const REFUSALS = new Set(["bad_subscription", "push_service_unknown", "not_a_member", "push_off"]);
+const ANSWERS = new Set(["on", "off", "no"]);
+const PASSED_OVER_MAX = 3; // who goes on so often without an answer has given one
 const TAKE_OVER_MS = 3000;
 const possible =
   window.isSecureContext && "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
@@ -17,6 +19,7 @@ export class Push {
   #on = false;
   #due = asked; // the offer comes after the shop has been of use, or when she came for it
   #acted = false;
+  #passedOver = false;
   #wished = false; // she is to hear how it went
   #page = null;
 
@@ -31,8 +34,15 @@ export class Push {
     if (foreign) window.addEventListener("message", (event) => this.#hear(event));
   }
 
-  /** She has said or clicked something. */
-  acted() { this.#acted = true; }
+  /** She has said or clicked something: an offer that stands is in her way. */
+  acted() {
+    this.#acted = true;
+    if (this.parts.offer.hidden) return;
+    const times = (Number(notified.get()) || 0) + 1;
+    notified.set(times < PASSED_OVER_MAX ? String(times) : "no");
+    this.#passedOver = true;
+    this.#withdraw();
+  }
 
   /** The shop has said something. */
   answered() {
@@ -75,8 +85,9 @@ export class Push {
   }
 
   #offer() {
-    const closed = this.#on || (!asked && notified.get() !== null) || (!foreign && Notification.permission === "denied");
-    if (this.#key && this.#due && !closed) this.parts.offer.hidden = false;
+    const answered = this.#passedOver || (!asked && ANSWERS.has(notified.get()));
+    const denied = !foreign && Notification.permission === "denied";
+    if (this.#key && this.#due && !this.#on && !answered && !denied) this.parts.offer.hidden = false;
   }
 
   #decline() {
