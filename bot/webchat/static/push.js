@@ -104,23 +104,24 @@ export class Push {
   async #turnOn() {
     this.#withdraw();
     if (foreign) return this.#openPage();
-    this.#wished = true;
     try {
       const permission = await Notification.requestPermission();
       if (permission === "denied") this.on.toast(this.words.push_blocked);
       if (permission !== "granted") return;
       const registration = await navigator.serviceWorker.register("sw.js");
       await navigator.serviceWorker.ready;
-      this.#tell(await this.#subscribed(registration));
+      const subscribed = await this.#subscribed(registration);
+      this.#wished = true;
+      this.#tell(subscribed);
     } catch {
       this.on.toast(this.words.push_failed);
     }
   }
 
   async #turnOff() {
-    this.#wished = true;
-    if (!this.on.send({ kind: "push_off" })) this.on.toast(this.words.no_connection);
-    else await (await subscription())?.unsubscribe();
+    this.#wished = this.on.send({ kind: "push_off" });
+    if (this.#wished) await (await subscription())?.unsubscribe();
+    else this.on.toast(this.words.no_connection);
   }
 
   // The browser may have got another subscription since, or the shop another key.
@@ -142,8 +143,9 @@ export class Push {
 
   #tell(subscribed) {
     const { endpoint, keys } = subscribed.toJSON();
-    const sent = this.on.send({ kind: "push_on", endpoint, p256dh: keys.p256dh, auth: keys.auth });
-    if (!sent && this.#wished) this.on.toast(this.words.no_connection);
+    if (this.on.send({ kind: "push_on", endpoint, p256dh: keys.p256dh, auth: keys.auth })) return;
+    if (this.#wished) this.on.toast(this.words.no_connection);
+    this.#wished = false; // it is told when the connection is back
   }
 
   #openPage() {
