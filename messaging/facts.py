@@ -17,6 +17,7 @@ from messaging.policy.consent import OptIn, Suppression
 from messaging.policy.fronts import Front
 from messaging.policy.habits import Record
 from messaging.policy.quiet_hours import QuietHours
+from messaging.push_subscriptions import subscriptions_of
 from messaging.records import as_list, listed
 
 Address = tuple[str, str]
@@ -234,6 +235,8 @@ async def _addresses(
         addresses.setdefault(row["customer_id"], []).append(Front(row["kind"], row["value"], at))
         if row["kind"] == "email" and row["proof"] == "one_time_code":
             opt_ins[row["value"]] = OptIn.CONFIRMED
+    for customer_id, fronts in (await subscriptions_of(customer_ids)).items():
+        addresses.setdefault(customer_id, []).extend(fronts)
     return addresses, opt_ins
 
 
