@@ -67,7 +67,7 @@ async def make_channel(service: PushService, clock: VirtualClock) -> AsyncIterat
             title="Капсула",
             services=Services(services or service.url),
             per_second=per_second,
-            times=HttpTimes(connect_s=2.0, whole_s=0.7),
+            times=HttpTimes(connect_s=5.0, whole_s=5.0),
         )
         vapid = Vapid(key, SUBJECT, clock)
         made.append(WebPushChannel(vapid, options, tokens=TOKENS, clock=clock))
