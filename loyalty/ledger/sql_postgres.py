@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from loyalty.database import connection, transaction
+from loyalty.database import query_postgres, transaction
 from loyalty.ledger.companion import Companion, DemandError
 from loyalty.ledger.row_sets import (
     CHANGED_HOLD,
@@ -63,8 +63,8 @@ async def write_with(sets: RowSets, companion: Companion) -> bool:
 
 
 async def _fetch_yes(text: str, arguments: Sequence[Any]) -> bool:
-    async with connection().acquire_connection() as raw:
-        return bool(await raw.fetchval(text, *arguments))
+    [[yes]] = await query_postgres(text, arguments)
+    return bool(yes)
 
 
 async def write(sets: RowSets) -> bool:
@@ -133,9 +133,10 @@ def one_posting(rows: Rows, accounts: Mapping[int, Account]) -> list[Any]:
              lot.available_at > rows.recorded_at, lot.expires_at, lot.sliding_days)
             if lot else (None,) * 7
         ),
-        [take[1] for take in rows.takes], [take[3] for take in rows.takes],
-        [lot.id for lot in changed], [lot.remaining for lot in changed],
-        [lot.held for lot in changed], [lot.expires_at for lot in changed],
+        # No array is cheaper to say than an empty one.
+        [take[1] for take in rows.takes] or None, [take[3] for take in rows.takes] or None,
+        [lot.id for lot in changed] or None, [lot.remaining for lot in changed] or None,
+        [lot.held for lot in changed] or None, [lot.expires_at for lot in changed] or None,
     ]  # fmt: skip
 
 
