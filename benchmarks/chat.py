@@ -45,8 +45,8 @@ from aiogram.types import Message
 from aiogram.webhook.aiohttp_server import SimpleRequestHandler
 from aiohttp import web
 
+from app.collector import spare_the_collector
 from app.database import database
-from app.processes import spare_the_collector
 from benchmarks.harness import Report, fresh_database, interleave, median, percentile, ratio
 from bot.assembly import build_dispatcher
 from bot.storage import dialogue_memory
