@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-from aiogram import Bot
-from aiogram.utils.token import TokenValidationError
 from aiohttp import web
 from redis.asyncio import Redis
 
@@ -25,7 +23,7 @@ from app.webpush import PushRoom, push_room
 from bot.assembly import Fronts, build_dispatcher
 from bot.replies import RepliesFirst
 from bot.storage import dialogue_memory
-from bot.telegram import add_webhook, make_telegram_bot
+from bot.telegram import TokenError, add_webhook, make_telegram_bot
 from bot.webchat.fanout import Fanout, LocalFanout, RedisFanout
 from bot.webchat.server import WebchatOptions, add_webchat
 from bot.webchat.session import make_webchat_bot
@@ -210,21 +208,19 @@ def _fronts(
         public_url=settings.public_url,
         policy_url=settings.policy_url,
     )
-    token = settings.telegram.token
+    telegram = None
+    if (token := settings.telegram.token) is not None:
+        try:
+            telegram = make_telegram_bot(token.get_secret_value(), settings.telegram.api_url)
+        except TokenError:
+            raise SettingsError(
+                "KAPSULA_TELEGRAM__TOKEN: is not the form of a bot token (digits:letters)"
+            ) from None
     return Fronts(
         dispatcher=chats,
         webchat=make_webchat_bot(Transcript(programme.clock), fanout),
-        telegram=_telegram(token.get_secret_value(), settings.telegram.api_url) if token else None,
+        telegram=telegram,
     )
-
-
-def _telegram(token: str, api_url: str) -> Bot:
-    try:
-        return make_telegram_bot(token, api_url)
-    except TokenValidationError:
-        raise SettingsError(
-            "KAPSULA_TELEGRAM__TOKEN: is not the form of a bot token (digits:letters)"
-        ) from None
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from tortoise.exceptions import DBConnectionError
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from app.errors import DatabaseBusyError, DatabaseUnreachableError
-from loyalty.database import connection, query
+from loyalty.database import close_pool, connection, query
 
 APPS = ("loyalty", "messaging")
 _LATEST = [MigrationTarget(app_label=label, name="__latest__") for label in APPS]
@@ -98,10 +98,15 @@ async def database(url: str, *, pool_max: int = 10, migrate: bool = True) -> Asy
                 await MigrationExecutor(connection(), config["apps"]).migrate(_LATEST)
             yield
         finally:  # also after a failed migration: an open SQLite connection would hang the exit
-            await asyncio.shield(Tortoise.close_connections())
+            await asyncio.shield(_close())
     finally:
         if lock is not None:
             os.close(lock)
+
+
+async def _close() -> None:
+    await close_pool()
+    await Tortoise.close_connections()
 
 
 def refuse_if_served(url: str) -> None:

@@ -9,7 +9,6 @@ Every kind answers /healthz, /readyz and /metrics on its port.
 """
 
 import asyncio
-import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -20,6 +19,7 @@ from aiohttp import web
 
 from app.assembly import WEBHOOK_PATH, House, open_house
 from app.chores import run_chores
+from app.collector import spare_the_collector
 from app.errors import PortBusyError, SettingsError
 from app.settings import Kind, Settings
 from bot.telegram import introduce, poll, set_webhook
@@ -67,16 +67,6 @@ async def serve(
                 house.health.stopping = True
                 log.info("process_stopping", kind=kind)
     log.info("process_stopped", kind=kind)
-
-
-def spare_the_collector() -> None:
-    """What the start has made stays: the garbage collector need not walk it again and again.
-
-    A full walk over some hundred thousand objects would stop every till for tens of milliseconds.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 10, 10)
 
 
 def _check_kind(kind: Kind, settings: Settings) -> None:

@@ -31,8 +31,8 @@ from aiohttp import web
 from admin.api_keys import NewApiKey, create_api_key
 from admin.limits import Rate
 from admin.web import add_admin
+from app.collector import spare_the_collector
 from app.database import database
-from app.processes import spare_the_collector
 from benchmarks.harness import Report, fresh_database, percentile
 from loyalty.clock import SystemClock
 from loyalty.customers import CustomerView, Joined

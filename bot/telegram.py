@@ -15,6 +15,7 @@ from aiogram.enums import ParseMode
 from aiogram.exceptions import TelegramAPIError
 from aiogram.methods import TelegramMethod
 from aiogram.types import BotCommand, BotCommandScopeAllPrivateChats, Update
+from aiogram.utils.token import TokenValidationError
 from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -32,14 +33,21 @@ FINISH_S = 10.0
 log = structlog.get_logger(__name__)
 
 
+class TokenError(Exception):
+    """No bot has a token of this form."""
+
+
 def make_telegram_bot(token: str, api_url: str = "https://api.telegram.org") -> Bot:
-    """The bot of this token on a Bot API server. Texts are HTML."""
+    """The bot of this token on a Bot API server. Texts are HTML. Raises TokenError."""
     server = TelegramAPIServer.from_base(api_url)
-    return Bot(
-        token,
-        session=AiohttpSession(api=server),
-        default=DefaultBotProperties(parse_mode=ParseMode.HTML),
-    )
+    try:
+        return Bot(
+            token,
+            session=AiohttpSession(api=server),
+            default=DefaultBotProperties(parse_mode=ParseMode.HTML),
+        )
+    except TokenValidationError:
+        raise TokenError from None
 
 
 async def introduce(bot: Bot) -> None:

@@ -16,6 +16,8 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.backends.sqlite.client import SqliteTransactionWrapper as SqliteTransaction
 from tortoise.context import require_context
 
+from loyalty import postgres
+
 Dialect = Literal["postgres", "sqlite"]
 CONNECTION = "default"
 _AFTER_COMMIT: ContextVar[list[Callable[[], None]]] = ContextVar("after_commit")
@@ -35,7 +37,7 @@ def in_transaction() -> bool:
     return isinstance(connection(), TransactionalDBClient)
 
 
-async def query(postgres: str, sqlite: str | None = None, /, *args: Any) -> list[Any]:
+async def query(text: str, sqlite: str | None = None, /, *args: Any) -> list[Any]:
     """Run one statement and return its rows (indexable by name).
 
     Placeholders are `$1 … $n` for Postgres; SQLite takes the same text (as `?1 … ?n`) unless it is
@@ -43,12 +45,27 @@ async def query(postgres: str, sqlite: str | None = None, /, *args: Any) -> list
     """
     db = connection()
     if db.capabilities.dialect == "postgres":
-        async with db.acquire_connection() as raw:
-            rows: Sequence[Any] = await raw.fetch(postgres, *args)
-            return list(rows)
-    text = (sqlite or postgres).replace("$", "?")
+        return list(await query_postgres(text, args))
     async with db.acquire_connection() as raw:
-        return list(await raw.execute_fetchall(text, args))
+        return list(await raw.execute_fetchall((sqlite or text).replace("$", "?"), args))
+
+
+async def query_postgres(text: str, arguments: Sequence[Any]) -> Sequence[Any]:
+    """As `query`, where it is known that this is Postgres."""
+    db = connection()
+    if isinstance(db, TransactionalDBClient):
+        async with db.acquire_connection() as raw:
+            rows: Sequence[Any] = await raw.fetch(text, *arguments)
+            return rows
+    assert isinstance(db, AsyncpgDBClient)
+    return await postgres.fetch(await _pool(db), text, arguments)
+
+
+async def close_pool() -> None:
+    """What `app.database` does first when it closes the database."""
+    db = connection()
+    if isinstance(db, AsyncpgDBClient) and db._pool is not None:
+        await postgres.give_back(db._pool)
 
 
 @asynccontextmanager
@@ -118,12 +135,7 @@ async def analysis() -> AsyncIterator[BaseDBAsyncClient]:
 
 @asynccontextmanager
 async def _postgres_transaction(pool_client: AsyncpgDBClient) -> AsyncIterator[BaseDBAsyncClient]:
-    if pool_client._pool is None:
-        async with pool_client._pool_init_lock:  # or the first callers would open a pool each
-            if pool_client._pool is None:
-                await pool_client.create_connection(with_db=True)
-    pool = pool_client._pool
-    assert pool is not None
+    pool = await _pool(pool_client)
     async with pool.acquire() as raw:  # asyncpg gives the connection back under cancellation too
         wrapper = PostgresTransaction(pool_client)
         wrapper._connection = raw
@@ -133,6 +145,15 @@ async def _postgres_transaction(pool_client: AsyncpgDBClient) -> AsyncIterator[B
                 yield wrapper
         finally:
             require_context().connections.reset(token)
+
+
+async def _pool(client: AsyncpgDBClient) -> Any:
+    """The pool of a Postgres client, opened by whoever asks first."""
+    if client._pool is None:
+        async with client._pool_init_lock:  # or the first callers would open a pool each
+            if client._pool is None:
+                await client.create_connection(with_db=True)
+    return client._pool
 
 
 @asynccontextmanager

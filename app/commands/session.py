@@ -63,6 +63,7 @@ def on_database(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, 
 
 
 async def _opened(command: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    from app.collector import spare_the_collector  # noqa: PLC0415
     from app.database import database, pending_migrations  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
 
@@ -73,6 +74,7 @@ async def _opened(command: Callable[[], Coroutine[Any, Any, None]]) -> None:
     ):
         if await pending_migrations():
             no("the database is not of the latest schema: run `kapsula db migrate` first")
+        spare_the_collector()
         await command()
 
 

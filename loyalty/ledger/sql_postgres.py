@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from loyalty.database import connection, transaction
+from loyalty.database import query_postgres, transaction
 from loyalty.ledger.companion import Companion, DemandError
 from loyalty.ledger.row_sets import (
     CHANGED_HOLD,
@@ -63,8 +63,8 @@ async def write_with(sets: RowSets, companion: Companion) -> bool:
 
 
 async def _fetch_yes(text: str, arguments: Sequence[Any]) -> bool:
-    async with connection().acquire_connection() as raw:
-        return bool(await raw.fetchval(text, *arguments))
+    [[yes]] = await query_postgres(text, arguments)
+    return bool(yes)
 
 
 async def write(sets: RowSets) -> bool:
@@ -74,10 +74,9 @@ async def write(sets: RowSets) -> bool:
 
 
 def _arguments(sets: RowSets, order: Sequence[tuple[str, Columns]]) -> list[Any]:
-    expected, programme = sets["expected"], sets["programme"]
-    ids = [row[0] for row in expected] + [row[0] for row in programme]
-    versions = [row[1] for row in expected] + [None] * len(programme)
-    arguments: list[Any] = [ids, versions]
+    """The accounts first: the customers' with what becomes of them, then the programme's ids."""
+    arguments = _transpose(sets["expected"], len(EXPECTED))
+    arguments[0] += [row[0] for row in sets["programme"]]
     for name, columns in order:
         arguments += _transpose(sets[name], len(columns))
     return arguments
@@ -133,9 +132,10 @@ def one_posting(rows: Rows, accounts: Mapping[int, Account]) -> list[Any]:
              lot.available_at > rows.recorded_at, lot.expires_at, lot.sliding_days)
             if lot else (None,) * 7
         ),
-        [take[1] for take in rows.takes], [take[3] for take in rows.takes],
-        [lot.id for lot in changed], [lot.remaining for lot in changed],
-        [lot.held for lot in changed], [lot.expires_at for lot in changed],
+        # No array is cheaper to say than an empty one.
+        [take[1] for take in rows.takes] or None, [take[3] for take in rows.takes] or None,
+        [lot.id for lot in changed] or None, [lot.remaining for lot in changed] or None,
+        [lot.held for lot in changed] or None, [lot.expires_at for lot in changed] or None,
     ]  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _statement(
     A companion's steps come last, and so do its arguments.
     """
     order: list[tuple[str, Columns]] = []
-    position = 3  # $1 are the ids to lock, $2 their expected versions
+    position = 1 + len(EXPECTED)
 
     def source(name: str, columns: Columns) -> str:
         nonlocal position
@@ -207,9 +207,12 @@ def _locking_steps(
     source: Callable[[str, Columns], str], *, with_programme: bool, with_keys: bool
 ) -> list[str]:
     untaken = " AND NOT EXISTS (SELECT FROM taken)" if with_keys else ""
+    marks = ", ".join(f"${place}::{kind}[]" for place, (_, kind) in enumerate(EXPECTED, 1))
     columns = ", ".join(column for column, _ in EXPECTED)
     steps = [
-        f"expected AS MATERIALIZED (SELECT {columns} FROM {source('expected', EXPECTED)})",
+        # An unnest of arrays of two lengths fills up with NULLs: the programme's ids stand alone.
+        f"expected AS MATERIALIZED (SELECT * FROM unnest({marks}) AS u({columns}) "
+        "WHERE was IS NOT NULL)",
         # Sets are joined to tables by their index only, never to each other: with one plan for all
         # sizes that would be a nested loop over both.
         "locked AS MATERIALIZED (SELECT a.id, a.version, a.balance, a.seq, w.was "

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loyalty.database import Dialect, connection, dialect, in_transaction
+from loyalty.database import Dialect, connection, dialect, in_transaction, query_postgres
 from loyalty.ledger import sql_postgres, sql_sqlite
 from loyalty.ledger.companion import Companion
 from loyalty.ledger.row_sets import RowSets, row_sets
@@ -150,11 +150,10 @@ async def load(needs: Needs) -> Loaded:
 
 
 async def _fetch(which: Dialect, text: str, arguments: list[list[Any]]) -> Sequence[Any]:
+    if which == "postgres":
+        return await query_postgres(text, arguments)
+    encoded = [json.dumps(argument) for argument in arguments]
     async with connection().acquire_connection() as raw:
-        if which == "postgres":
-            rows: Sequence[Any] = await raw.fetch(text, *arguments)
-            return rows
-        encoded = [json.dumps(argument) for argument in arguments]
         return list(await raw.execute_fetchall(text, encoded))
 
 

@@ -9,6 +9,7 @@ from loyalty.clock import VirtualClock
 from loyalty.database import connection, dialect, query, transaction
 from loyalty.instants import to_micros
 from loyalty.ledger import Ledger, verify
+from loyalty.postgres import give_back
 from loyalty.refusals import No, Refusal
 from loyalty.rules.commands import Accrue, Capture, Held, Hold, Posted, Redeem, Release
 
@@ -169,6 +170,7 @@ async def test_a_storm_of_cancelled_callers_leaks_nothing(db: str, clock: Virtua
         await query("SELECT 1")
     if dialect() == "postgres":
         pool = connection()._pool
+        await give_back(pool)
         assert pool.get_size() <= pool.get_max_size()
         assert pool.get_idle_size() == pool.get_size()
         [[busy]] = await query(
