@@ -1,14 +1,16 @@
 """What the till is answered, and how the first answer to a command is kept to be given again."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from loyalty.instants import from_micros, to_micros
 from loyalty.ledger import Balance, Expiring
+from loyalty.promo import OwnCode
 from loyalty.rules.card_codes import How
+from loyalty.rules.promo import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,17 @@ class Lookup:
     balance: Balance
     may_spend: bool
     how: How
+    promos: tuple[OwnCode, ...] = ()
+    """Those of her promo codes that this shop takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteAnswer:
-    """A price with points, good until `expires_at`. `available` is before `spend` is taken."""
+    """A price with points, good until `expires_at`. `available` is before `spend` is taken.
+
+    Lines and `total_minor` are what promo codes have left; `discount_minor` is what they took off,
+    and `promos` says of each code what it did or why not.
+    """
 
     quote_id: int
     customer_id: int
@@ -54,6 +62,8 @@ class QuoteAnswer:
     to_pay_minor: int
     expires_at: datetime
     lines: tuple[QuotedLine, ...]
+    discount_minor: int = 0
+    promos: tuple[Outcome, ...] = ()
     replayed: bool = False
 
 
@@ -81,6 +91,8 @@ class ReceiptAnswer:
     cancelled_at: datetime | None = None
     returned: int = 0
     taken_back: int = 0
+    discount_minor: int = 0
+    promos: tuple[Outcome, ...] = ()
     replayed: bool = False
 
 
@@ -104,6 +116,7 @@ def encode(answer: QuoteAnswer | ReceiptAnswer) -> str:
     kept = {field.name: getattr(answer, field.name) for field in fields(answer)}
     del kept["replayed"]
     kept["lines"] = [_row(line) for line in answer.lines]
+    kept["promos"] = [asdict(outcome) for outcome in answer.promos]
     if isinstance(answer, QuoteAnswer):
         kept["expires_at"] = to_micros(answer.expires_at)
     else:
@@ -117,6 +130,7 @@ def encode(answer: QuoteAnswer | ReceiptAnswer) -> str:
 def decode_quote(text: str) -> QuoteAnswer:
     kept = json.loads(text)
     kept["lines"] = lines_of(kept["lines"])
+    kept["promos"] = _promos_of(kept)
     kept["expires_at"] = from_micros(kept["expires_at"])
     return QuoteAnswer(**kept)
 
@@ -124,6 +138,7 @@ def decode_quote(text: str) -> QuoteAnswer:
 def decode_receipt(text: str) -> ReceiptAnswer:
     kept = json.loads(text)
     kept["lines"] = lines_of(kept["lines"])
+    kept["promos"] = _promos_of(kept)
     kept["at"] = from_micros(kept["at"])
     cancelled_at = kept["cancelled_at"]
     kept["cancelled_at"] = None if cancelled_at is None else from_micros(cancelled_at)
@@ -142,6 +157,11 @@ def replayed_receipt(text: str) -> ReceiptAnswer:
 
 def lines_of(rows: Sequence[Sequence[Any]]) -> tuple[QuotedLine, ...]:
     return tuple(QuotedLine(*row) for row in rows)
+
+
+def _promos_of(kept: Mapping[str, Any]) -> tuple[Outcome, ...]:
+    """None in an answer from before there were promo codes."""
+    return tuple(Outcome(**outcome) for outcome in kept.get("promos", ()))
 
 
 def _row(line: QuotedLine) -> list[Any]:

@@ -14,6 +14,8 @@ from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.commands import Posted, Reverse, Verdict
 from loyalty.rules.receipts import fingerprint
 from loyalty.sql import checkout as sql
+from loyalty.sql import promo as promo_sql
+from loyalty.sql import referral as referral_sql
 
 NOTHING_LEFT = (No.NOTHING_TO_TAKE_BACK, No.ALREADY_REVERSED)
 """A cancel goes through even when there are no points left to move."""
@@ -24,7 +26,8 @@ async def cancel(
 ) -> ReceiptAnswer | Refusal:
     """See `Checkout.cancel`.
 
-    Round trips on Postgres: 6 (facts, begin, ledger, state with answer and event, ledger, commit).
+    Round trips on Postgres: 7 (facts, begin, ledger, state with answer and event, referral, ledger,
+    commit), and 1 more when promo codes are freed.
     """
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 
@@ -64,6 +67,9 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         event = event_row("receipt.cancelled", answer, row["shop_name"])
         if not await sql.write_cancel((receipt_id, *how, encode(answer)), event):
             raise OvertakenError
+        if any(outcome.is_applied for outcome in first.promos):
+            await promo_sql.free(receipt_id, desk.now())
+        await referral_sql.undo(receipt_id, desk.now())
         await outlook.write()
         after_commit(events.announce)
     return answer

@@ -21,14 +21,16 @@ from loyalty.checkout.desk import (
     quoted_lines,
     scoped_key,
 )
+from loyalty.checkout.promising import Ending, ending_of
 from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
 from loyalty.database import after_commit, dialect, one_writer, query
 from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, to_micros
-from loyalty.ledger.companion import DemandError
+from loyalty.ledger.companion import Companion, DemandError, joined
 from loyalty.refusals import No, Refusal, first_of, refuse
 from loyalty.rules import earning
 from loyalty.rules.commands import Accrue, Capture, Command, Posted, Release, Verdict
+from loyalty.rules.promo import Outcome
 from loyalty.rules.receipts import (
     DAY,
     SECOND,
@@ -37,6 +39,7 @@ from loyalty.rules.receipts import (
     fingerprint,
 )
 from loyalty.sql import checkout as sql
+from loyalty.sql import referral as referral_sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,25 @@ class _Priced:
     """A quote that ends with this, and the state it ends in."""
     hold: tuple[int, int] | None = None
     """Account and hold of that quote."""
+    discount_minor: int = 0
+    promos: tuple[Outcome, ...] = ()
+    ending: Ending | None = None
+    """What becomes of the promo codes that the quote has reserved."""
+    is_friend: bool = False
+    """She was brought by somebody, and this may be the purchase that is rewarded."""
+
+    def consequences(self, receipt_id: int, now: int) -> list[Companion]:
+        """What else is written with the receipt, on Postgres."""
+        codes = [] if self.ending is None else [self.ending.companion(receipt_id, now)]
+        due = referral_sql.due_companion(self.customer_id, receipt_id, now)
+        return [*codes, due] if self.is_friend else codes
+
+    async def write_consequences(self, receipt_id: int, now: int) -> None:
+        """The same on SQLite. Raises DemandError."""
+        if self.ending is not None:
+            await self.ending.write(receipt_id, now)
+        if self.is_friend:
+            await referral_sql.mark_due(self.customer_id, receipt_id, now)
 
 
 async def commit_quote(
@@ -108,6 +130,10 @@ async def commit_quote(
             earned=quoted.earn,
             closes=(quote_id, "committed"),
             hold=None if hold_id is None else (quoted.customer_id, hold_id),
+            discount_minor=quoted.discount_minor,
+            promos=quoted.promos,
+            ending=ending_of(quote_id, quoted.promos),
+            is_friend=row["brought_by"] is not None,
         )
         return await _settle(desk, priced, at)
 
@@ -155,6 +181,8 @@ async def commit_sale(desk: Desk, sale: Sale, at: int) -> ReceiptAnswer | Refusa
                 earned=priced.earned,
                 closes=(row["open_id"], "replaced") if row["open_id"] is not None else None,
                 hold=None if open_hold is None else (row["open_customer_id"], open_hold),
+                ending=Ending(row["open_id"]) if row["open_promos"] else None,
+                is_friend=row["brought_by"] is not None,
             ),
             at,
         )
@@ -201,6 +229,8 @@ async def _settle(desk: Desk, priced: _Priced, at: int) -> ReceiptAnswer:
             state="committed",
             at=from_micros(at),
             lines=priced.lines,
+            discount_minor=priced.discount_minor,
+            promos=priced.promos,
         )
         transactions = (moved.get("earn"), moved.get("spend"))
         await _write(desk, priced, answer, transactions, outlook=outlook, now=now)
@@ -235,10 +265,11 @@ async def _write(
     uses = (priced.code_hash, until) if priced.code_hash else None
     try:
         if dialect() == "postgres":
-            companion = sql.receipt_companion(row, lines, event, closes=priced.closes, uses=uses)
-            await outlook.write_with(companion)
+            receipt = sql.receipt_companion(row, lines, event, closes=priced.closes, uses=uses)
+            await outlook.write_with(joined(receipt, *priced.consequences(answer.receipt_id, now)))
         else:
             await sql.write_receipt(row, lines, event, closes=priced.closes, uses=uses)
+            await priced.write_consequences(answer.receipt_id, now)
             await outlook.write()
     except DemandError as unmet:
         if unmet.name == sql.CODE_FREE:
@@ -298,7 +329,7 @@ def _posted(verdict: Verdict) -> int | None:
 def event_row(kind: str, answer: ReceiptAnswer, shop_name: str) -> tuple[int, str, int, int, str]:
     """The event that tells the customer (and whoever else listens) of this receipt."""
     expiry = answer.next_expiry
-    payload = {
+    payload: dict[str, Any] = {
         "receipt_id": answer.receipt_id,
         "number": answer.receipt_number,
         "shop": shop_name,
@@ -311,5 +342,7 @@ def event_row(kind: str, answer: ReceiptAnswer, shop_name: str) -> tuple[int, st
         "balance": answer.balance,
         "next_expiry": expiry and {"points": expiry.points, "at": expiry.at.isoformat()},
     }
+    if answer.discount_minor:
+        payload["discount_minor"] = answer.discount_minor
     at = to_micros(answer.cancelled_at or answer.at)
     return next_id(), kind, answer.customer_id, at, events.encode(payload)

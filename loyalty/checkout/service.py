@@ -11,6 +11,7 @@ from loyalty.checkout.desk import Desk, Sale
 from loyalty.checkout.turns import Turns
 from loyalty.clock import Clock
 from loyalty.ledger import Ledger
+from loyalty.promo import Promo
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.card_codes import masked
 from loyalty.rules.programme import ProgrammeRules
@@ -27,13 +28,17 @@ class Checkout:
     now, or more than `offline_days_max` ago, it is refused: event_time_refused.
     """
 
-    def __init__(self, clock: Clock, rules: ProgrammeRules, ledger: Ledger, cards: Cards) -> None:
-        self._desk = Desk(clock=clock, rules=rules, ledger=ledger, cards=cards, turns=Turns())
+    def __init__(
+        self, clock: Clock, rules: ProgrammeRules, ledger: Ledger, cards: Cards, promo: Promo
+    ) -> None:
+        self._desk = Desk(
+            clock=clock, rules=rules, ledger=ledger, cards=cards, promo=promo, turns=Turns()
+        )
 
     async def lookup(self, *, till_id: int, card: str, device: str = "") -> Lookup | Refusal:
         """Who it is and what she has. A single-use code becomes this till's.
 
-        Refused: as `Cards.read`. Round trips on Postgres: 3, and 1 for a code scanned first.
+        Refused: as `Cards.read`. Round trips on Postgres: 4, and 1 for a code scanned first.
         """
         refusal = check_card(card)
         if refusal is not None:
@@ -43,7 +48,10 @@ class Checkout:
             return read
         balance = await self._desk.balance(read.customer_id)
         number = masked(read.card_number)
-        return Lookup(read.customer_id, read.name, number, balance, read.may_spend, read.how)
+        promos = tuple(await self._desk.promo.fitting(read.customer_id, till_id))
+        return Lookup(
+            read.customer_id, read.name, number, balance, read.may_spend, read.how, promos
+        )
 
     async def quote(
         self,
@@ -54,11 +62,16 @@ class Checkout:
         receipt_number: str,
         lines: Sequence[Line],
         spend: Spend,
+        promo_codes: Sequence[str] = (),
         at: datetime | None = None,
         staff_id: int | None = None,
         device: str = "",
+        address: str = "",
     ) -> QuoteAnswer | Refusal:
         """What the receipt earns; `spend` points (or "max") are set aside until `expires_at`.
+
+        `promo_codes` come in the order in which they are to count. Those that fit are reserved as
+        long; `promos` of the answer says of each what it does or why not.
 
         A new quote for the same till and number takes the place of the older one. Refused: as
         `Cards.read`; invalid_receipt with `field` and `reason`; card_cannot_spend (a number or a
@@ -77,6 +90,8 @@ class Checkout:
             staff_id=staff_id,
             device=device,
             spend=spend,
+            promo_codes=tuple(promo_codes),
+            address=address,
         )
         return await quoting.quote(self._desk, request)
 
@@ -161,7 +176,7 @@ class Checkout:
         )
 
     async def release(self, *, till_id: int, quote_id: int) -> Refusal | None:
-        """Give up a quote; its points are free again. Doing so twice is fine.
+        """Give up a quote; its points and promo codes are free again. Doing so twice is fine.
 
         Refused: quote_not_found, hold_closed (it has been committed).
         """

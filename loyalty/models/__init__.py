@@ -2,6 +2,15 @@
 
 from loyalty.models.customers import ConsentFact, Customer, Identity, OneTimeCode
 from loyalty.models.ledger import LedgerAccount, LedgerHold, LedgerLot, LedgerTransaction
+from loyalty.models.promo import (
+    PromoBatch,
+    PromoCampaign,
+    PromoCode,
+    PromoGuess,
+    PromoUse,
+    Referral,
+    ReferralCode,
+)
 from loyalty.models.receipts import (
     CardClaim,
     CardGuess,
@@ -27,9 +36,16 @@ __all__ = [
     "LedgerTransaction",
     "OneTimeCode",
     "Product",
+    "PromoBatch",
+    "PromoCampaign",
+    "PromoCode",
+    "PromoGuess",
+    "PromoUse",
     "Quote",
     "Receipt",
     "ReceiptLine",
+    "Referral",
+    "ReferralCode",
     "Shop",
     "ShortCode",
     "StaffMember",

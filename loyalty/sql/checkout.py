@@ -20,6 +20,10 @@ _SALE_COLUMNS = """
   (SELECT h.name FROM till AS t JOIN shop AS h ON h.id = t.shop_id WHERE t.id = $8) AS shop_name,
   o.id AS open_id, o.customer_id AS open_customer_id, o.hold_id AS open_hold_id,
   o.spend_points AS open_points, o.expires_at AS open_expires_at,
+  (SELECT COUNT(*) FROM promo_use AS u WHERE u.quote_id = o.id AND u.state = 'reserved')
+    AS open_promos,
+  (SELECT f.referrer_id FROM referral AS f WHERE f.friend_id = COALESCE(ci.id, cs.id)
+    AND f.state = 'waiting') AS brought_by,
   r.id AS receipt_id, r.state AS receipt_state,
   x.fingerprint AS own_fingerprint, x.{answer} AS own_answer
 """
@@ -59,7 +63,9 @@ COMMIT_FACTS = """
 SELECT
   (SELECT h.name FROM till AS t JOIN shop AS h ON h.id = t.shop_id WHERE t.id = $1) AS shop_name,
   q.till_id, q.receipt_number, q.card_hash, q.card_how, q.body, q.hold_id, q.state,
-  q.expires_at, r.id AS receipt_id, r.state AS receipt_state,
+  q.expires_at, (SELECT f.referrer_id FROM referral AS f WHERE f.friend_id = q.customer_id
+    AND f.state = 'waiting') AS brought_by,
+  r.id AS receipt_id, r.state AS receipt_state,
   x.fingerprint AS own_fingerprint, x.answer AS own_answer
 FROM (SELECT 1) AS one
 LEFT JOIN quote AS q ON q.id = $4
