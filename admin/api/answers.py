@@ -3,7 +3,10 @@
 from admin.api import models
 from loyalty.checkout import Line, Lookup, QuoteAnswer, QuotedLine, ReceiptAnswer
 from loyalty.ledger import Balance, Expiring
+from loyalty.promo import OwnCode
 from loyalty.rules.earning import reasons_of
+from loyalty.rules.promo import Outcome
+from loyalty.rules.promo_codes import grouped
 
 
 def line_of(line: models.LineIn) -> Line:
@@ -39,6 +42,39 @@ def lookup_out(lookup: Lookup) -> models.LookupOut:
         balance=balance_out(lookup.balance),
         may_spend=lookup.may_spend,
         how=lookup.how,
+        promos=[_own_promo_out(code) for code in lookup.promos],
+    )
+
+
+def _own_promo_out(code: OwnCode) -> models.OwnPromoOut:
+    terms = code.terms
+    return models.OwnPromoOut(
+        code=grouped(code.code),
+        title=code.title,
+        kind=terms.kind,
+        permille=terms.permille,
+        amount_minor=terms.amount_minor,
+        points=terms.points,
+        gift=terms.gift_name or terms.gift_sku,
+        min_total_minor=terms.min_total_minor,
+        categories=list(terms.categories),
+        stackable=terms.stackable,
+        ends_at=code.ends_at,
+    )
+
+
+def _promo_out(outcome: Outcome) -> models.PromoOut:
+    return models.PromoOut(
+        asked=outcome.asked,
+        code=grouped(outcome.code),
+        title=outcome.title,
+        kind=outcome.kind,
+        applied=outcome.is_applied,
+        discount_minor=outcome.discount_minor,
+        points=outcome.points,
+        gift=outcome.gift,
+        refusal=outcome.refusal,
+        data=dict(outcome.data),
     )
 
 
@@ -56,6 +92,8 @@ def quote_out(quote: QuoteAnswer) -> models.QuoteOut:
         to_pay_minor=quote.to_pay_minor,
         expires_at=quote.expires_at,
         lines=[_line_out(line) for line in quote.lines],
+        discount_minor=quote.discount_minor,
+        promos=[_promo_out(outcome) for outcome in quote.promos],
     )
 
 
@@ -77,6 +115,8 @@ def receipt_out(receipt: ReceiptAnswer) -> models.ReceiptOut:
         balance=receipt.balance,
         next_expiry=expiring_out(receipt.next_expiry),
         lines=[_line_out(line) for line in receipt.lines],
+        discount_minor=receipt.discount_minor,
+        promos=[_promo_out(outcome) for outcome in receipt.promos],
     )
 
 

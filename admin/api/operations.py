@@ -20,11 +20,12 @@ _INT64_MAX = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """For whom an operation runs. `device` is what wrong codes are counted by."""
+    """For whom an operation runs. `device` and `address` are what wrong codes are counted by."""
 
     till_id: int
     staff_id: int | None
     device: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +82,10 @@ async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
         receipt_number=body.receipt_number,
         lines=[line_of(line) for line in body.lines],
         spend=body.spend,
+        promo_codes=body.promo_codes,
         staff_id=ask.caller.staff_id,
         device=ask.caller.device,
+        address=ask.caller.address,
     )
     return answer if isinstance(answer, Refusal) else Done(quote_out(answer), answer.replayed)
 
@@ -173,8 +176,10 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/quotes",
         summary="What this receipt earns, and what it may be paid with",
-        description="With `spend` the points are set aside until `expires_at`. A newer quote for "
-        "the same receipt number takes the older one's place.",
+        description="With `spend` the points, and with `promo_codes` those of them that fit, are "
+        "set aside until `expires_at`. `promos` says of each code what it does or why not: a code "
+        "that does not fit stops nothing. A newer quote for the same receipt number takes the "
+        "older one's place.",
         request=models.QuoteIn,
         response=models.QuoteOut,
         keyed=True,
@@ -193,7 +198,8 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/quotes/{id}/release",
         summary="Give up a quote",
-        description="The points set aside are free again. Repeating it changes nothing.",
+        description="The points and promo codes set aside are free again. Repeating it changes "
+        "nothing.",
         request=models.ReleaseIn,
         response=models.ReleaseOut,
         keyed=True,
@@ -228,7 +234,8 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/receipts/{number}/cancel",
         summary="Cancel a receipt",
-        description="Earned points are taken back, spent points return to the lots they came from.",
+        description="Earned points are taken back, spent points return to the lots they came "
+        "from, and promo codes are good again where their campaign says so.",
         request=models.CancelIn,
         response=models.ReceiptOut,
         keyed=True,

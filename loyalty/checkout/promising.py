@@ -100,9 +100,10 @@ def _reasons(cut_minor: int, points: int) -> tuple[Reason, ...]:
 
 def _outcome(text: str, verdict: Given, results: dict[str, tuple[int, int]]) -> Outcome:
     if isinstance(verdict, Refusal):
-        return Outcome(code=text, refusal=verdict.code, data=dict(verdict.data))
+        return Outcome(asked=text, code=text, refusal=verdict.code, data=dict(verdict.data))
     terms, (discount, points) = verdict.terms, results[verdict.code]
     return Outcome(
+        asked=text,
         code=verdict.code,
         title=verdict.title,
         kind=terms.kind,

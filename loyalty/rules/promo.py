@@ -275,9 +275,10 @@ def _bonus(terms: Terms, lines: Sequence[PromoLine], earned: Sequence[int]) -> l
 class Outcome:
     """What one code did on a receipt, or (`refusal`, `data`) why not. It is kept with the answer.
 
-    `gift` names what the cashier hands out.
+    `asked` is the code as it was given, `gift` names what the cashier hands out.
     """
 
+    asked: str
     code: str
     title: str = ""
     kind: str = ""
