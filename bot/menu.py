@@ -45,6 +45,18 @@ TOPICS: Mapping[str, Topic] = {
             ),
         ),
         Topic(
+            "codes",
+            N_("🎟 My promo codes"),
+            N_("Promo codes and discounts"),
+            ("промок", "купон", "скидк", "promo", "coupon", "voucher", "discount"),
+        ),
+        Topic(
+            "friends",
+            N_("🎁 Invite a friend"),
+            N_("A gift for you and a friend"),
+            ("друз", "друг", "подруг", "пригла", "рефера", "friend", "invit", "referral"),
+        ),
+        Topic(
             "language",
             N_("🌐 Language"),
             N_("Choose the language"),
@@ -74,7 +86,7 @@ TOPICS: Mapping[str, Topic] = {
         ),
     )
 }
-BUTTONS = (("card", "points"), ("language", "help"))
+BUTTONS = (("card", "points"), ("codes", "friends"), ("language", "help"))
 """The reply keyboard, row by row."""
 
 _WORD = re.compile(r"[^\W\d_]+")

@@ -1,4 +1,5 @@
-"""Where a conversation can stand. Only joining has steps; all else is question and answer."""
+"""Where a conversation can stand. Only joining has steps; all else is question and answer, or waits
+for one line."""
 
 from aiogram.fsm.state import State, StatesGroup
 
@@ -10,3 +11,15 @@ class Join(StatesGroup):
     marketing = State()
     contact = State()
     code = State()
+
+
+class Codes(StatesGroup):
+    """The next line is a promo code."""
+
+    entry = State()
+
+
+class Friends(StatesGroup):
+    """The next line is the code of who brought her."""
+
+    entry = State()

@@ -47,7 +47,11 @@ class Notices:
         return [] if writer is None else [writer(event)]
 
     def _writers(self) -> Mapping[str, Callable[[EventRow], Draft]]:
-        return {"receipt.committed": self._receipt, "receipt.cancelled": self._receipt}
+        return {
+            "receipt.committed": self._receipt,
+            "receipt.cancelled": self._receipt,
+            "referral.rewarded": _referral,
+        }
 
     def _receipt(self, event: EventRow) -> Draft:
         told = event.payload
@@ -76,6 +80,18 @@ class Notices:
             channels=("messenger", "webpush"),  # nobody pays for an SMS about a receipt
             expires_at=event.at + RECEIPT_TOLD_WITHIN,
         )
+
+
+def _referral(event: EventRow) -> Draft:
+    return Draft(
+        dedupe_key=f"event:{event.id}:referral",
+        topic="service",
+        template="referral_rewarded",
+        customer_id=event.customer_id,
+        context={"role": event.payload["role"], "points": event.payload["points"]},
+        priority=4,
+        expires_at=event.at + RECEIPT_TOLD_WITHIN,
+    )
 
 
 _CLAIM = """

@@ -136,11 +136,22 @@ def _welcome(context: Context, reader: Reader) -> str:
     return "\n".join(lines)
 
 
+def _referral_rewarded(context: Context, reader: Reader) -> str:
+    language = reader.language
+    gift = f"<b>{points(language, context['points'])}</b>"
+    if context["role"] == "friend":
+        return "🎁 " + gettext(language, "A gift for coming by invitation: {points}", points=gift)
+    return "🎁 " + gettext(
+        language, "Your friend has made the first purchase. Your gift: {points}", points=gift
+    )
+
+
 _RECEIPT = frozenset({"number", "shop", "balance"})
 _SALE = _RECEIPT | {"currency", "total_minor", "paid_minor", "spent", "earned"}
 TEMPLATES: Mapping[str, tuple[frozenset[str], Writer]] = {
     "receipt_committed": (_SALE, _receipt_committed),
     "receipt_cancelled": (_RECEIPT | {"returned", "taken_back"}, _receipt_cancelled),
+    "referral_rewarded": (frozenset({"role", "points"}), _referral_rewarded),
     "sms_code": (frozenset({"programme", "code"}), _sms_code),
     "welcome": (frozenset({"programme", "points"}), _welcome),
 }

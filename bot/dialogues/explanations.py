@@ -1,5 +1,7 @@
 """Why points came or went: the name of an operation, and its whole story."""
 
+from dataclasses import replace
+
 from aiogram.utils.text_decorations import html_decoration
 
 from bot.words import N_, Words, _
@@ -11,11 +13,13 @@ from loyalty.rules.earning import reasons_of
 _TITLES = {
     ("accrual", "welcome"): N_("gift for joining"),
     ("accrual", "receipt"): N_("purchase"),
+    ("accrual", "referral"): N_("gift for an invitation"),
     ("accrual", ""): N_("gift"),
     ("redemption", "receipt"): N_("paid with points"),
     ("redemption", ""): N_("points spent"),
     ("expiry", ""): N_("expired"),
     ("adjustment", ""): N_("correction"),
+    ("reversal", "referral"): N_("gift for an invitation taken back"),
     ("reversal", "in"): N_("purchase cancelled, points are back"),
     ("reversal", "out"): N_("purchase cancelled"),
 }
@@ -28,7 +32,8 @@ LINES_MAX = 15
 def title(entry: Entry | Operation) -> str:
     """A few words for a line of the statement."""
     reason = ("in" if entry.points > 0 else "out") if entry.kind == "reversal" else entry.reason
-    known = _TITLES.get((entry.kind, reason)) or _TITLES.get((entry.kind, ""))
+    known = _TITLES.get((entry.kind, entry.reason)) or _TITLES.get((entry.kind, reason))
+    known = known or _TITLES.get((entry.kind, ""))
     return _(known) if known else _("operation")
 
 
@@ -63,6 +68,10 @@ def _story(entry: Entry) -> str:
     match entry.kind, entry.reason:
         case "accrual", "welcome":
             return _("Our gift for joining the programme.")
+        case "accrual", "referral":
+            return _("A gift for an invitation: the first purchase has been made.")
+        case "reversal", "referral":
+            return _("The purchase that it was given for has been cancelled.")
         case "accrual", "receipt":
             return _("A part of what you paid comes back as points.")
         case "redemption", _:
@@ -98,7 +107,16 @@ def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[s
 
 
 def _earned(line: QuotedLine, words: Words) -> str:
-    """What a line earned, and why so much."""
+    """What a line earned, and why so much; what a promo code added stands apart."""
+    reasons = reasons_of(line.explanation)
+    added = sum(reason.data["points"] for reason in reasons if reason.code == "promo_points")
+    usual = _usually_earned(replace(line, earned=line.earned - added), words)
+    if not added:
+        return usual
+    return _("{usual}, promo code {points}").format(usual=usual, points=words.signed(added))
+
+
+def _usually_earned(line: QuotedLine, words: Words) -> str:
     for reason in reasons_of(line.explanation):
         match reason.code:
             case "excluded_from_earning":

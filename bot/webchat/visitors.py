@@ -252,7 +252,7 @@ class Visitor:
         )
 
     async def _feed(self, thread: Thread, update: dict[str, object]) -> None:
-        await feed(self._room.dispatcher, self._room.bot, update)
+        await feed(self._room.dispatcher, self._room.bot, update, address=self._address)
         await self._tell_of_push(thread)
 
     # notifications while the chat is closed

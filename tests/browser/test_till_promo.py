@@ -1,6 +1,5 @@
 """Promo codes at the till in a real browser: offered, typed, scanned, refused, taken back."""
 
-
 import pytest
 from playwright.async_api import Browser, Page, expect
 
