@@ -152,7 +152,12 @@ def _assemble(
     redis: Redis | None,
     channels: Iterable[Channel],
 ) -> House:
-    programme = build_programme(clock=clock, secret=secret, rules=settings.programme.rules())
+    programme = build_programme(
+        clock=clock,
+        secret=secret,
+        rules=settings.programme.rules(),
+        referral=settings.referral.rules(),
+    )
     wakeups = Wakeups()
     fronts = _fronts(settings, programme, redis, CodeSender(clock, programme.rules.name, wakeups))
     channels = list(channels)

@@ -8,7 +8,7 @@ import csv
 import json
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -358,7 +358,7 @@ def _campaign(row: Any) -> Campaign:
     )
 
 
-def lines_of_csv(text: Iterable[str]) -> Iterable[tuple[int, str, str]]:
+def lines_of_csv(text: Iterable[str]) -> Iterator[tuple[int, str, str]]:
     """Line number, code and customer of a file with one code a line, or `code,customer`.
 
     A first line that says so is a heading.
