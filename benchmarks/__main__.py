@@ -11,7 +11,7 @@ from rich.table import Table
 
 import benchmarks
 
-HELPERS = {"harness", "__main__"}
+HELPERS = {"harness", "promo_parts", "__main__"}
 
 
 def main() -> int:
