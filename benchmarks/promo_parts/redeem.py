@@ -47,11 +47,12 @@ CREATE TABLE bare_tally (campaign_id BIGINT NOT NULL, customer_id BIGINT NOT NUL
   WITH (fillfactor = 50);
 CREATE TABLE bare_use (id BIGINT PRIMARY KEY, campaign_id BIGINT NOT NULL,
   code VARCHAR(32) NOT NULL, customer_id BIGINT NOT NULL, quote_id BIGINT NOT NULL,
-  receipt_id BIGINT, state VARCHAR(12) NOT NULL, at BIGINT NOT NULL, expires_at BIGINT NOT NULL);
+  receipt_id BIGINT, state VARCHAR(12) NOT NULL, at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
+  closed_at BIGINT);
 CREATE INDEX bare_use_quote ON bare_use (quote_id);
 CREATE INDEX bare_use_customer ON bare_use (customer_id, at);
 CREATE INDEX bare_use_campaign ON bare_use (campaign_id);
-CREATE INDEX bare_use_reserved ON bare_use (expires_at) WHERE state = 'reserved';
+CREATE INDEX bare_use_open ON bare_use (expires_at) WHERE closed_at IS NULL;
 CREATE INDEX bare_use_receipt ON bare_use (receipt_id) WHERE receipt_id IS NOT NULL;
 """
 BARE_LOOK = """
@@ -72,7 +73,8 @@ INSERT INTO bare_use (id, campaign_id, code, customer_id, quote_id, state, at, e
 VALUES ($5, $2, $1, $4, $6, 'reserved', $7, $8)
 """
 BARE_REDEEM = """
-UPDATE bare_use SET state = 'redeemed', receipt_id = $2 WHERE quote_id = $1 AND state = 'reserved'
+UPDATE bare_use SET state = 'redeemed', receipt_id = $2, closed_at = $3
+WHERE quote_id = $1 AND state = 'reserved'
 """
 Pair = Callable[[str, int], Awaitable[None]]
 
@@ -112,7 +114,7 @@ class Bench:
         await self.pool.execute(
             BARE_TAKE, code, campaign_id, most, customer_id, next_id(), quote_id, now, now + HOLD
         )
-        await self.pool.execute(BARE_REDEEM, quote_id, next_id())
+        await self.pool.execute(BARE_REDEEM, quote_id, next_id(), now)
 
 
 async def run(report: Report, arguments: argparse.Namespace) -> None:

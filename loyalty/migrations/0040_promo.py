@@ -184,7 +184,7 @@ class Migration(migrations.Migration):
             campaign_id BIGINT NOT NULL, customer_id BIGINT NOT NULL,
             PRIMARY KEY (campaign_id, customer_id));
         CREATE UNIQUE INDEX promo_wallet_key ON promo_wallet (key) WHERE key IS NOT NULL;
-        CREATE INDEX promo_use_reserved ON promo_use (expires_at) WHERE state = 'reserved';
+        CREATE INDEX promo_use_open ON promo_use (expires_at) WHERE closed_at IS NULL;
         CREATE INDEX promo_use_receipt ON promo_use (receipt_id) WHERE receipt_id IS NOT NULL;
         CREATE INDEX referral_open ON referral (state, friend_id)
             WHERE state IN ('due', 'undone');
