@@ -7,6 +7,7 @@ from loyalty import events
 from loyalty.checkout.answers import ReceiptAnswer, decode_receipt, encode, replayed_receipt
 from loyalty.checkout.committing import event_row
 from loyalty.checkout.desk import Desk, look_ahead, scoped_key
+from loyalty.checkout.promising import undo
 from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
 from loyalty.database import after_commit, query, transaction
 from loyalty.instants import from_micros
@@ -14,8 +15,6 @@ from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.commands import Posted, Reverse, Verdict
 from loyalty.rules.receipts import fingerprint
 from loyalty.sql import checkout as sql
-from loyalty.sql import promo as promo_sql
-from loyalty.sql import referral as referral_sql
 
 NOTHING_LEFT = (No.NOTHING_TO_TAKE_BACK, No.ALREADY_REVERSED)
 """A cancel goes through even when there are no points left to move."""
@@ -26,8 +25,8 @@ async def cancel(
 ) -> ReceiptAnswer | Refusal:
     """See `Checkout.cancel`.
 
-    Round trips on Postgres: 7 (facts, begin, ledger, state with answer and event, referral, ledger,
-    commit), and 1 more when promo codes are freed.
+    Round trips on Postgres: 7 (facts, begin, ledger, state with answer and event, promo codes and
+    referral, ledger, commit).
     """
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 
@@ -67,9 +66,7 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         event = event_row("receipt.cancelled", answer, row["shop_name"])
         if not await sql.write_cancel((receipt_id, *how, encode(answer)), event):
             raise OvertakenError
-        if any(outcome.is_applied for outcome in first.promos):
-            await promo_sql.free(receipt_id, desk.now())
-        await referral_sql.undo(receipt_id, desk.now())
+        await undo(receipt_id, first.promos, desk.now())
         await outlook.write()
         after_commit(events.announce)
     return answer

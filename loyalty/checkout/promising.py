@@ -6,9 +6,10 @@ What fits and what it gives is `loyalty.rules.promo`; the rows are `loyalty.sql.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from loyalty.checkout.desk import write_alone
 from loyalty.database import dialect
 from loyalty.ids import next_id
-from loyalty.ledger.companion import Companion
+from loyalty.ledger.companion import Companion, joined
 from loyalty.promo import Guesser, Promo
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules import promo
@@ -18,6 +19,7 @@ from loyalty.rules.promo_codes import TEXT_LENGTH_MAX
 from loyalty.rules.receipts import Line
 from loyalty.rules.texts import is_plain
 from loyalty.sql import promo as sql
+from loyalty.sql import referral as referral_sql
 
 
 def check_promo_codes(texts: Sequence[str]) -> Refusal | None:
@@ -222,6 +224,23 @@ class Ending:
             await sql.redeem(self.quote_id, receipt_id, now, self.redeemed)
         else:
             await sql.release(self.quote_id, now)
+
+
+def undoing(receipt_id: int, outcomes: Sequence[Outcome], now: int) -> list[Companion]:
+    """What is undone with a receipt besides its points: its codes, and a friend's reward for it."""
+    reward = referral_sql.undo_companion(receipt_id, now)
+    has_codes = any(outcome.is_applied for outcome in outcomes)
+    return [reward, sql.free_companion(receipt_id, now)] if has_codes else [reward]
+
+
+async def undo(receipt_id: int, outcomes: Sequence[Outcome], now: int) -> None:
+    """Undo that, inside the transaction that undoes the receipt. One round trip on Postgres."""
+    if dialect() == "postgres":
+        await write_alone(joined(*undoing(receipt_id, outcomes, now)))
+        return
+    await referral_sql.undo(receipt_id, now)
+    if any(outcome.is_applied for outcome in outcomes):
+        await sql.free(receipt_id, now)
 
 
 def ending_of(quote_id: int, outcomes: Sequence[Outcome]) -> Ending | None:

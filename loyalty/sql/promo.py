@@ -279,6 +279,11 @@ def release_companion(quote_id: int, now: int) -> Companion:
     return Companion(_LET_GO.format(which=_OF_QUOTE), ("released", now, quote_id))
 
 
+def free_companion(receipt_id: int, now: int) -> Companion:
+    """The codes of a receipt that is undone are good again, where their campaign says so."""
+    return Companion(_LET_GO.format(which=_OF_RECEIPT), ("freed", now, receipt_id))
+
+
 async def release(quote_id: int, now: int, *, but: Sequence[str] = ()) -> int:
     """Let go of a quote's reservations, except those of the codes `but`; returns how many."""
     if not but:
@@ -291,9 +296,9 @@ async def release(quote_id: int, now: int, *, but: Sequence[str] = ()) -> int:
     return await _let_go(*which, "released", now, quote_id, kept)
 
 
-async def free(receipt_id: int, now: int) -> int:
-    """The codes of a receipt that is undone are good again, where their campaign says so."""
-    return await _let_go(_OF_RECEIPT, _OF_RECEIPT, "freed", now, receipt_id)
+async def free(receipt_id: int, now: int) -> None:
+    """What `free_companion` describes, on SQLite, inside a transaction."""
+    await _let_go(_OF_RECEIPT, _OF_RECEIPT, "freed", now, receipt_id)
 
 
 async def lapse(now: int, limit: int) -> int:

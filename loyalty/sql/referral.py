@@ -60,8 +60,13 @@ async def mark_due(friend_id: int, receipt_id: int, now: int) -> None:
     await query(_DUE, None, friend_id, receipt_id, now)
 
 
+def undo_companion(receipt_id: int, now: int) -> Companion:
+    """The purchase that was rewarded is undone: what it gave is to be taken back."""
+    return Companion(f"unbrought AS ({_UNDO})", (receipt_id, now))
+
+
 async def undo(receipt_id: int, now: int) -> None:
-    """The purchase that was rewarded is undone; inside the transaction that undoes it."""
+    """What `undo_companion` describes, on SQLite, inside a transaction."""
     await query(_UNDO, None, receipt_id, now)
 
 
