@@ -139,3 +139,18 @@ async def test_a_link_brings_the_code_to_who_joins_by_it(
     await telegram.click("Да, присылайте")
     await telegram.share_contact("+79001234567")
     telegram.sees("Вы с нами!", "Промокод ваш!", "скидка 10 %", buttons=MENU_RU)
+
+
+async def test_the_statement_tells_what_the_code_has_added(
+    chat: Chat, programme: Programme
+) -> None:
+    customer = await join(chat)
+    await open_shop()
+    terms = Terms(kind=Kind.POINTS, points=200)
+    await programme.campaigns.create("more", "Больше", terms, shared_code="MORE")
+    till = TillHand(programme)
+    quote = await till.quote(customer.card_number, "R1", "1000.00", promo=["MORE"])
+    await till.commit(quote.quote_id, "R1")
+    await chat.click("💎 Мои бонусы")
+    await chat.click("1")
+    chat.sees("+250", "+50 (5 % от 1", ", по промокоду +200")
