@@ -153,13 +153,13 @@ async def test_killed_between_reserve_and_redeem_the_code_comes_back(db_url: str
 
 
 async def test_killed_at_work_each_code_is_used_as_often_as_receipts_say(db_url: str) -> None:
-    customers = 60
+    customers = 36
     await stock(db_url, customers, total_max=customers, per_customer_max=1)
     done: list[str] = []
     for kills in range(3):
         tills = await Tills.start(db_url, "work", 0, customers)
         tills.go()
-        while len(done) < (kills + 1) * 12:
+        while len(done) < (kills + 1) * 8:
             done.append(await tills.hears())
         await tills.kill()
     last = await Tills.start(db_url, "work", 0, customers)
