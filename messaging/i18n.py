@@ -67,6 +67,19 @@ def locale(language: str) -> Locale:
     return Locale.parse(language)
 
 
+@lru_cache(maxsize=len(LANGUAGES))
+def plural_tags(language: str) -> tuple[str, ...]:
+    """The plural forms of whole numbers, in the order of grammars: one, few, many (or other)."""
+    rule = locale(supported(language)).plural_form
+    used = {rule(n) for n in range(200)}
+    return tuple(tag for tag in ("zero", "one", "two", "few", "many", "other") if tag in used)
+
+
+def plural_tag(language: str, n: int) -> str:
+    """Which of `plural_tags` fits the number."""
+    return str(locale(supported(language)).plural_form(abs(n)))
+
+
 def number(language: str, value: int) -> str:
     return str(format_decimal(value, locale=locale(supported(language))))
 

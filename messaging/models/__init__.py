@@ -8,6 +8,7 @@ from messaging.models.outbox import (
     Preference,
     Suppression,
 )
+from messaging.models.templates import TemplateRevision
 from messaging.models.webchat import ChatMessage, ChatThread, DialogueState, UploadedFile
 from messaging.models.webpush import PushSubscription
 
@@ -22,5 +23,6 @@ __all__ = [
     "Preference",
     "PushSubscription",
     "Suppression",
+    "TemplateRevision",
     "UploadedFile",
 ]

@@ -111,7 +111,7 @@ def test_what_is_a_whole_page(markup: str, whole: bool) -> None:
         ('<a href="javascript:x()">x</a>', "x"),
         ('<a href="https://x.example"><img src=x alt="logo"></a>', "logo (https://x.example)"),
         ("<ul><li>one</li><li>two</li></ul>", "- one\n- two"),
-        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\n\nc"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
         ("<style>p{}</style><title>t</title><script>x</script>y<!-- no -->", "y"),
         ('<div style="color:red; display: none">hidden</div>shown', "shown"),
         ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
