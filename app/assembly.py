@@ -37,6 +37,7 @@ from messaging.channels.sms.channel import SmsChannel
 from messaging.dispatcher import Dispatcher
 from messaging.notices import Notices
 from messaging.pacing import LocalPacer, Pacer, RedisPacer
+from messaging.templates import BOOK
 from messaging.wakeups import Wakeups
 
 WEBHOOK_PATH = "/telegram/webhook"
@@ -130,6 +131,7 @@ async def open_house(
                 f"the database lacks {len(pending)} migrations: run `kapsula db migrate` first"
             )
         async with _redis(settings.redis_url) as redis:
+            await BOOK.refresh(at_once=True)
             house = _assemble(settings, secret, clock or SystemClock(), redis, channels)
             try:
                 with events.listening(house.wakeups.wake):

@@ -24,6 +24,7 @@ from app.errors import PortBusyError, SettingsError
 from app.settings import Kind, Settings
 from bot.telegram import introduce, poll, set_webhook
 from messaging.channels.base import Channel
+from messaging.templates import BOOK
 
 Adorn = Callable[[House, web.Application], None]
 """Adds more pages to the web application: the demo's."""
@@ -87,6 +88,7 @@ def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[]
         services += [
             lambda: house.dispatcher.run(stop),
             lambda: run_chores(house.programme, stop),
+            lambda: BOOK.follow(stop),
             lambda: _until(stop, house.wakeups.serve()),
         ]
         if house.sms is not None:

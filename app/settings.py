@@ -73,9 +73,10 @@ class TelegramSettings(Branch):
 
 
 class SmsSettings(Branch):
-    gateway: Literal["none", "smpp", "twilio", "smsc"] = Field(
-        "none", description="Who sends SMS: none, smpp, twilio or smsc"
+    gateway: Literal["none", "smpp", "twilio", "smsc", "folder"] = Field(
+        "none", description="Who sends SMS: none, smpp, twilio, smsc or folder (files, no SMS)"
     )
+    folder: str = Field("", description="Where the gateway `folder` puts each SMS as a text file")
     sender: str = Field(
         "",
         pattern=r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ._&-]{1,11})?$",
@@ -121,6 +122,9 @@ class SmsSettings(Branch):
 
 class EmailSettings(Branch):
     host: str = Field("", description="Mail server to hand mail in at; without one e-mail is off")
+    folder: str = Field(
+        "", description="Instead of a mail server: where each mail is put as an .eml file"
+    )
     port: Port = Field(587, description="Its port: 587 (starttls), 465 (tls) or 25 (none)")
     security: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="starttls, tls (from the first byte) or none"

@@ -16,6 +16,7 @@ from app.commands.messages import messages
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
 from app.commands.staff import staff
+from app.commands.templates import templates
 from app.commands.webpush import webpush
 from app.settings import Kind, setting_rows
 
@@ -29,6 +30,7 @@ GROUPS = {
     "db": db,
     "ledger": ledger,
     "messages": messages,
+    "templates": templates,
     "staff": staff,
     "keys": keys,
     "shops": shops,

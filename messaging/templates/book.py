@@ -102,7 +102,7 @@ class Book:
         return True
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Refresh until `stop`. A database out of reach is waited out: what is known still holds."""
+        """Refresh until `stop`. A database out of reach is waited out: what is known holds."""
         while not stop.is_set():
             try:
                 await self.refresh()

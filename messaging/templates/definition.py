@@ -14,7 +14,8 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 """What a variable can be. money is in minor units; a medicine stays out of SMS and lock screens."""
 
-TOPICS = ("service", "marketing", "survey")
+Topic = Literal["service", "marketing", "survey"]
+TOPICS: tuple[Topic, ...] = ("service", "marketing", "survey")
 PARTS: Mapping[Channel, tuple[str, ...]] = {
     "messenger": ("text",),
     "email": ("subject", "html", "text"),
@@ -73,11 +74,15 @@ class Template:
     """`words` are sources in the templates' language (see `sandbox`)."""
 
     name: str
-    topic: str
+    topic: Topic
     kind: str = ""
-    about: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Variable] = field(default_factory=dict)
     words: Mapping[Place, str] = field(default_factory=dict)
+
+    def title(self, language: str) -> str:
+        """What it is about, for staff."""
+        return self.about.get(language) or next(iter(self.about.values()), "") or self.name
 
     def has(self, language: str, channel: Channel) -> bool:
         """Whether the channel has words of its own in this language."""

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from messaging.i18n import LANGUAGES
+from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGES
 from messaging.templates.bodies import CHANNELS
 from messaging.templates.definition import (
     KINDS,
@@ -27,6 +27,7 @@ from messaging.templates.definition import (
     VARIABLE_NAME,
     Place,
     Template,
+    Topic,
     Variable,
 )
 from messaging.templates.problems import Flaw, Problem
@@ -53,7 +54,7 @@ def read(source: str) -> tuple[Template, list[Problem]]:
         name=_name(told, problems),
         topic=_topic(told, problems),
         kind=_kind(told, problems),
-        about=str(told.get("about", ""))[:ABOUT_LENGTH_MAX],
+        about=_about(told.get("about", {}), problems),
         variables=_variables(told.get("variables", {}), problems),
         words=_words(told, problems),
     )
@@ -71,10 +72,11 @@ def _name(told: Mapping[str, Any], problems: list[Problem]) -> str:
     return ""
 
 
-def _topic(told: Mapping[str, Any], problems: list[Problem]) -> str:
+def _topic(told: Mapping[str, Any], problems: list[Problem]) -> Topic:
     topic = told.get("topic")
-    if topic in TOPICS:
-        return str(topic)
+    for known in TOPICS:
+        if topic == known:
+            return known
     problems.append(Problem(Flaw.BAD_TOPIC, "topic", _shown(topic)))
     return "marketing"  # the strictest
 
@@ -85,6 +87,18 @@ def _kind(told: Mapping[str, Any], problems: list[Problem]) -> str:
         return kind
     problems.append(Problem(Flaw.BAD_KIND, "kind", _shown(kind)))
     return ""
+
+
+def _about(told: object, problems: list[Problem]) -> dict[str, str]:
+    """One sentence, or one for each language."""
+    by_language = {DEFAULT_LANGUAGE: told} if isinstance(told, str) else told
+    if isinstance(by_language, dict) and all(
+        key in LANGUAGES and isinstance(text, str) and len(text) <= ABOUT_LENGTH_MAX
+        for key, text in by_language.items()
+    ):
+        return by_language
+    problems.append(Problem(Flaw.UNKNOWN_ENTRY, "about", _shown(told)))
+    return {}
 
 
 def _variables(told: object, problems: list[Problem]) -> dict[str, Variable]:

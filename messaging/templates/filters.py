@@ -14,6 +14,13 @@ READER = "@reader"
 TEXT_LENGTH_MAX = 10_000
 
 
+def short(text: str, length: int) -> str:
+    """`text`, or as many of its words as `length` letters hold, and an ellipsis."""
+    if len(text) <= length:
+        return text
+    return text[: max(length - 1, 0)].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"
+
+
 def reader_of(context: Any) -> Reader:
     found = context[READER]
     assert isinstance(found, Reader)
@@ -72,10 +79,7 @@ def _plural(context: Any, value: object, *forms: object) -> str:
 
 def _short(value: object, length: object) -> str:
     """At most so many letters, cut at a word."""
-    text, room = _text(value), _number(length)
-    if len(text) <= room:
-        return text
-    return text[: max(room - 1, 0)].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"
+    return short(_text(value), _number(length))
 
 
 def _join(value: object, between: object = ", ") -> str:

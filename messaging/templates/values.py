@@ -42,7 +42,7 @@ def values_of(template: Template, context: Context) -> Mapping[str, Value]:
 def converted(variable: Variable, value: object) -> Value:
     """Raises ValueError saying which variable does not fit."""
     if value is None and variable.optional:
-        return None
+        return [] if variable.many else None
     if not variable.many:
         return _one(variable, value)
     if not isinstance(value, list | tuple) or len(value) > LIST_LENGTH_MAX:
@@ -79,7 +79,7 @@ def _date(variable: Variable, value: object) -> date:
     """A day, or an instant, which is of UTC unless it says otherwise."""
     try:
         text = str(value)
-        if len(text) <= 10:  # noqa: PLR2004 - 2026-03-01
+        if len(text) <= 10:  # 2026-03-01
             return date.fromisoformat(text)
         at = datetime.fromisoformat(text)
     except ValueError:

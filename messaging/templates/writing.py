@@ -9,6 +9,7 @@ from messaging.i18n import supported
 from messaging.policy.sms_segments import encoding_of
 from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader, TemplateError
 from messaging.templates.definition import Place, Template
+from messaging.templates.filters import short
 from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults
 from messaging.templates.sandbox import Words, compiled
 from messaging.templates.values import Value, values_of
@@ -19,9 +20,12 @@ LENGTH_MAX: Mapping[tuple[Channel, str], int] = {
     ("email", "html"): 100_000,
     ("email", "text"): 100_000,
     ("sms", "text"): 1_530,  # ten segments of Latin letters
-    ("webpush", "title"): 300,
-    ("webpush", "text"): 1_500,
+    ("webpush", "title"): 5_000,
+    ("webpush", "text"): 5_000,
 }
+TITLE_LENGTH_MAX = 80
+NOTIFICATION_LENGTH_MAX = 300
+"""What screens show of a notification; the rest is cut off here, at a word."""
 _SPACES = {0xA0: " ", 0x202F: " ", 0x2009: " ", 0x200A: " "}
 _TYPOGRAPHY = str.maketrans({"–": "-", "—": "-", "−": "-", "…": "...", "“": '"', "”": '"', "„": '"',
                              "‘": "'", "’": "'", "«": '"', "»": '"', "•": "-"})  # fmt: skip
@@ -44,13 +48,13 @@ class Writer:
         language = self.language(reader.language)
         values = values_of(self.template, context)
         reader = Reader(language, reader.timezone)
-        known = next((one for one in CHANNELS if one == channel), "messenger")
+        known: Channel = next((one for one in CHANNELS if one == channel), "messenger")
         if known != "messenger" and not self.template.has(language, known):
             known = "messenger"
         part = partial(self.text, language, known, values=values, reader=reader)
         match known:
             case "messenger":
-                return Body(self._markup(part("text"), TELEGRAM))
+                return _borrowed(Body(self._markup(part("text"), TELEGRAM)), channel)
             case "email":
                 page = self._markup(part("html"), EMAIL)
                 own_text = Place(language, known, "text") in self.template.words
@@ -59,7 +63,8 @@ class Writer:
             case "sms":
                 return _plain(cheap(part("text")))
             case "webpush":
-                return _plain(part("text"), one_line(part("title")))
+                title = short(one_line(part("title")), TITLE_LENGTH_MAX)
+                return _plain(short(part("text"), NOTIFICATION_LENGTH_MAX), title)
 
     def language(self, wanted: str) -> str:
         """The reader's, or the one that there is."""
@@ -127,6 +132,15 @@ def cheap(text: str) -> str:
 def one_line(text: str) -> str:
     """A subject or title has no line breaks, so it can be no second header."""
     return " ".join(text.split())
+
+
+def _borrowed(body: Body, channel: str) -> Body:
+    """The messenger's words for a channel that has none of its own."""
+    if channel == "sms":
+        return Body(body.html, text=cheap(body.plain))
+    if channel == "webpush":
+        return Body(body.html, text=short(body.plain, NOTIFICATION_LENGTH_MAX))
+    return body
 
 
 def _plain(text: str, title: str = "") -> Body:

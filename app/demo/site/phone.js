@@ -38,6 +38,7 @@ function item(sms, isNew) {
     text.textContent = sms.text;
     row.append(to, text);
   }
+  row.append(element("p", "note", list.dataset.segments.replace("#", sms.segments)));
   return row;
 }
 
