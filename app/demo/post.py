@@ -104,6 +104,7 @@ class Post:
         if name not in built_in():
             raise web.HTTPBadRequest(text="there is no such template\n")
         template, rules = BOOK.template(name), self._house.programme.rules
+        language = language_of(request)
         own = {"programme": rules.name, "currency": rules.currency}
         now = self._house.clock.now()
         draft = Draft(
@@ -112,10 +113,10 @@ class Post:
             kind=template.kind,
             source="demo",
             template=name,
-            context={k: own.get(k, value) for k, value in usual(template).items()},
+            context={k: own.get(k, value) for k, value in usual(template, language).items()},
             address_kind="email" if by_mail else "phone",
             address=ADDRESS if by_mail else PHONE,
-            language=language_of(request),
+            language=language,
             priority=2,
             expires_at=now + SAMPLE_LIVES,
         )

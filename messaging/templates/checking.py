@@ -112,7 +112,7 @@ def _texts(template: Template) -> Iterator[Problem]:
     """Each text by itself: what is understood of it, and if it is, what it writes."""
     declared = {name: variable.many for name, variable in template.variables.items()}
     writer = Writer(template)
-    tried = list(_tried(template))
+    tried = {language: list(_tried(template, language)) for language in LANGUAGES}
     for place, source in template.words.items():
         found = [
             Problem(mistake.flaw, str(place), mistake.detail, mistake.line)
@@ -125,14 +125,14 @@ def _texts(template: Template) -> Iterator[Problem]:
                     found.append(Problem(Flaw.MEDICINE_IN_SIGHT, str(place), name))
         yield from found
         if not found:
-            yield from _written(writer, place, tried)
+            yield from _written(writer, place, tried[place.language])
 
 
 Tried = tuple[Sample, dict[str, Value]]
 
 
-def _tried(template: Template) -> Iterator[Tried]:
-    for sample in samples(template):
+def _tried(template: Template, language: str) -> Iterator[Tried]:
+    for sample in samples(template, language):
         try:
             yield sample, dict(values_of(template, sample.context))
         except TemplateError:

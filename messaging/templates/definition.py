@@ -36,13 +36,19 @@ RESERVED = frozenset({"loop", "true", "false", "none", *keyword.kwlist})
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`many`: a list of such values. `optional`: the context may lack it, and it is none then."""
+    """`many`: a list of such values. `optional`: the context may lack it, and it is none then.
+
+    `sample` may be a value for each language.
+    """
 
     name: str
     kind: Kind
     many: bool = False
     optional: bool = False
     sample: Any = None
+
+    def sample_in(self, language: str) -> Any:
+        return self.sample.get(language) if isinstance(self.sample, dict) else self.sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ text = "<b>{{ title }}</b>"
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGES
@@ -112,14 +113,24 @@ def _variables(told: object, problems: list[Problem]) -> dict[str, Variable]:
         if variable is None:
             problems.append(Problem(Flaw.BAD_VARIABLE, where, _shown(entry)))
             continue
-        if variable.sample is not None:
-            try:
-                converted(variable, variable.sample)
-            except ValueError as error:
-                problems.append(Problem(Flaw.BAD_SAMPLE, where, str(error)))
-                variable = _variable(name, {**entry, "sample": None}) or variable
+        if why := _sample_fault(variable):
+            problems.append(Problem(Flaw.BAD_SAMPLE, where, why))
+            variable = replace(variable, sample=None)
         found[name] = variable
     return found
+
+
+def _sample_fault(variable: Variable) -> str:
+    if isinstance(variable.sample, dict) and set(variable.sample) - set(LANGUAGES):
+        return f"{variable.name}: {', '.join(LANGUAGES)}"
+    for language in LANGUAGES:
+        sample = variable.sample_in(language)
+        try:
+            if sample is not None:
+                converted(variable, sample)
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def _variable(name: str, entry: object) -> Variable | None:

@@ -8,6 +8,7 @@ from jinja2.utils import pass_context
 
 from messaging import i18n
 from messaging.templates.bodies import Reader
+from messaging.templates.values import CURRENCY
 
 READER = "@reader"
 """Where filters find the reader: no name that a template could spell."""
@@ -55,7 +56,10 @@ def _grouped(context: Any, value: object) -> str:
 @pass_context
 def _money(context: Any, value: object, currency: object) -> str:
     """Minor units as money: `{{ total|money("RUB") }}`"""
-    return i18n.money(reader_of(context).language, _number(value), _text(currency))
+    code = _text(currency)
+    if not CURRENCY.fullmatch(code):
+        raise ValueError("money needs a currency such as RUB")
+    return i18n.money(reader_of(context).language, _number(value), code)
 
 
 @pass_context

@@ -7,11 +7,13 @@ from typing import Any
 
 from loyalty.database import query
 from messaging.channels.base import Outgoing
+from messaging.i18n import supported
 from messaging.policy.sms_segments import Segments, segments, ucs2_characters
 from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader, TemplateError
 from messaging.templates.samples import usual
 from messaging.templates.writing import Writer
 
+SAMPLE_TIMEZONE = "Europe/Moscow"
 EXAMPLE_ADDRESS = "reader@example.com"
 EXAMPLE_UNSUBSCRIBE = "https://example.com/unsubscribe/example"
 
@@ -94,9 +96,9 @@ async def audience(
 
     None when there is no such customer; without an id the samples alone.
     """
-    context = usual(writer.template)
     if customer_id is None:
-        return Audience(context, Reader(language or "ru", "Europe/Moscow"))
+        reader = Reader(supported(language), SAMPLE_TIMEZONE)
+        return Audience(usual(writer.template, reader.language), reader)
     rows = await query(_CUSTOMER, None, customer_id)
     if not rows:
         return None
@@ -108,6 +110,7 @@ async def audience(
             return Audience(told, reader, row["id"])
     hers = _known_of(her)
     known = {name: value for name, value in hers.items() if name in writer.template.variables}
+    context = usual(writer.template, supported(reader.language))
     return Audience({**context, **known}, reader)
 
 

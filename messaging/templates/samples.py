@@ -29,14 +29,14 @@ class Sample:
     context: Context
 
 
-def usual(template: Template) -> Context:
+def usual(template: Template, language: str) -> Context:
     """Everything is there, with the file's own samples."""
-    return {name: _usual(variable) for name, variable in template.variables.items()}
+    return {name: _usual(variable, language) for name, variable in template.variables.items()}
 
 
-def samples(template: Template) -> Iterator[Sample]:
+def samples(template: Template, language: str) -> Iterator[Sample]:
     """The usual values first, then each trouble by itself."""
-    start = usual(template)
+    start = usual(template, language)
     variables = template.variables.values()
     yield Sample("", start)
     for n in NUMBERS:
@@ -50,7 +50,7 @@ def samples(template: Template) -> Iterator[Sample]:
         yield Sample("without what is optional", {**start, **dict.fromkeys(optional)})
     if lists := [v for v in variables if v.many]:
         for count in (0, 1, 3):
-            changed = {v.name: [_one(v)] * count for v in lists}
+            changed = {v.name: [_one(v, language)] * count for v in lists}
             yield Sample(f"lists of {count}", {**start, **changed})
     texts = [v for v in variables if v.kind in ("text", "medicine")]
     for label, text in (
@@ -63,15 +63,14 @@ def samples(template: Template) -> Iterator[Sample]:
             yield Sample(label, {**start, **{v.name: _all(v, text) for v in texts}})
 
 
-def _usual(variable: Variable) -> Any:
-    if variable.sample is not None:
-        return plain(variable.sample)
-    return _all(variable, _USUAL[variable.kind])
+def _usual(variable: Variable, language: str) -> Any:
+    sample = variable.sample_in(language)
+    return _all(variable, _USUAL[variable.kind]) if sample is None else plain(sample)
 
 
-def _one(variable: Variable) -> Any:
-    found = _usual(variable)
-    return (found[0] if found else _USUAL[variable.kind]) if variable.many else found
+def _one(variable: Variable, language: str) -> Any:
+    found = _usual(variable, language)
+    return next(iter(found), _USUAL[variable.kind])
 
 
 def _all(variable: Variable, value: Any) -> Any:

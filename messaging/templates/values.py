@@ -14,7 +14,7 @@ Value = str | int | date | None | list[str | int | date]
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """Control characters and halves of characters, which no channel can carry."""
 _URL = re.compile(r"https?://[^\s<>\"'`\\^{|}]+")
-_CURRENCY = re.compile(r"[A-Z]{3}")
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def lacking(template: Template, context: Context) -> list[str]:
@@ -64,7 +64,7 @@ def _one(variable: Variable, value: object) -> str | int | date:
                 return value
             raise _unfit(variable, "is no http(s) address")
         case "currency":
-            if isinstance(value, str) and _CURRENCY.fullmatch(value):
+            if isinstance(value, str) and CURRENCY.fullmatch(value):
                 return value
             raise _unfit(variable, "is no currency such as RUB")
         case "text" | "medicine":

@@ -22,6 +22,13 @@ _SPOILER = re.compile(r"<(/?)tg-spoiler>")
 _SEAM = re.compile(r">(?=<(?:/?(?:table|tbody|tr|td|div|body|style|meta)|!--)\b)")
 """Where a line may end: no mail should have lines of thousands of letters."""
 _PREVIEW_LENGTH = 110
+_HEADING = re.compile(r"<h([1-3])>")
+_BUTTON = re.compile(r'<a class="button"(?= href=)')
+_BUTTON_STYLE = (
+    "display:inline-block;padding:12px 24px;border-radius:10px;background:#0b7a5b;color:#ffffff;"
+    "font-weight:bold;text-decoration:none"
+)
+"""Of each by itself: many mail programs read no style sheet."""
 
 _DARK = """
 :root { color-scheme: light dark; }
@@ -31,7 +38,7 @@ a { color: #00796b; }
   .card, .card table { background: #1b2022 !important; background-color: #1b2022 !important; }
   .words div { color: #e8eef0 !important; }
   .brand div, .foot div, .foot a { color: #9fb0b7 !important; }
-  a { color: #4dd0b8 !important; }
+  a:not(.button) { color: #4dd0b8 !important; }
 }
 """
 _PAGE = """
@@ -120,7 +127,8 @@ def mail_document(
 
 def _in_mail(fragment: str) -> str:
     if _BLOCKS.search(fragment):
-        return fragment
+        fragment = _HEADING.sub(r'<h\1 style="line-height:1.25">', fragment)
+        return _BUTTON.sub(f'<a class="button" style="{_BUTTON_STYLE}"', fragment)
     words = fragment.strip("\n").replace("\n", "<br>\n")
     return _SPOILER.sub(r"<\1span>", words)
 
