@@ -62,11 +62,11 @@ async def list_templates(as_json: AsJson = False) -> None:
 @on_database
 async def show_template(
     name: Name,
-    revision: Annotated[int, typer.Option(min=1, help="An earlier one.")] = 0,
+    revision: Annotated[int | None, typer.Option(min=1, help="An earlier one.")] = None,
 ) -> None:
     """The file of a template, to be edited and saved."""
     book = await _book()
-    if not revision:
+    if revision is None:
         out.print(_writer(book, name).source, markup=False, soft_wrap=True, end="")
         return
     found = [row for row in await revisions_of(name, limit=100_000) if row.revision == revision]

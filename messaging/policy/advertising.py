@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 WORD_LENGTH_MIN = 4
-ENDING_LENGTH_MAX = 3
+ENDING_LENGTH_MAX, LONG_ENDING_LENGTH_MAX = 3, 5
+"""What may follow a stem; after seven letters also what makes an adjective of it."""
+_LONG_STEM = 7
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _DOSE = re.compile(r"\d|№")
 _ENDING = re.compile(r"(?:ая|яя|ое|ее|ый|ий|ой|[аяоеиыуюйь])$")
@@ -61,8 +63,10 @@ def named(text: str, known: Drugs) -> list[str]:
 def _by_stem(word: str, stems: Mapping[str, str]) -> Iterable[str]:
     """The beginnings of the word that leave no more than an ending, in it or before its hyphen."""
     for part in {word, *word.split("-")}:
-        for length in range(max(WORD_LENGTH_MIN, len(part) - ENDING_LENGTH_MAX), len(part) + 1):
-            if part[:length] in stems:
+        shortest = max(WORD_LENGTH_MIN, len(part) - LONG_ENDING_LENGTH_MAX)
+        for length in range(shortest, len(part) + 1):
+            ending_max = ENDING_LENGTH_MAX if length < _LONG_STEM else LONG_ENDING_LENGTH_MAX
+            if part[:length] in stems and len(part) - length <= ending_max:
                 yield stems[part[:length]]
 
 

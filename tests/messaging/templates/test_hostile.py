@@ -105,9 +105,8 @@ def test_any_context_gives_a_body_or_a_template_error(
     context = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, anything)))
     try:
         body = writer.write(context, reader, channel)
-    except TemplateError as error:
-        assert len(str(error)) < 400
-    else:
-        assert isinstance(body.plain, str)
-        body.html.encode()  # no half of a character is left
-        body.subject.encode()
+    except TemplateError:
+        return
+    assert isinstance(body.plain, str)
+    body.html.encode()  # no half of a character is left
+    body.subject.encode()

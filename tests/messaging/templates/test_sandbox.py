@@ -113,7 +113,7 @@ def test_only_where_html_is_meant_it_is_escaped() -> None:
         "{{ xs[n] }}",
         "{{ title is defined }}",
         "{{ title is sameas n }}",
-        "{{ " + "(" * 60 + "n" + ")" * 60 + " }}" if False else "{{ " + "not " * 60 + "n }}",
+        "{{ " + "not " * 60 + "n }}",
     ],
 )  # fmt: skip
 def test_what_is_not_understood(source: str) -> None:
@@ -235,7 +235,7 @@ def test_dates_are_of_the_readers_calendar() -> None:
 def test_a_part_that_breaks_takes_no_other_with_it() -> None:
     broken = writer(with_words("{{ title|nonsense }}"))
     for _ in range(2):
-        with pytest.raises(TemplateError, match="ru.sms.text"):
+        with pytest.raises(TemplateError, match=r"ru\.sms\.text"):
             broken.write(CONTEXT, RU, "sms")
     assert broken.write(CONTEXT, RU).plain.startswith("T")
     assert broken.write(CONTEXT, EN, "sms").plain == "T: 1 point"
