@@ -1,6 +1,7 @@
 """`kapsula templates`: what messages say; checked, kept and shown from files."""
 
 import getpass
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -21,7 +22,7 @@ from messaging.templates import CHANNELS, TemplateError
 from messaging.templates.book import Book
 from messaging.templates.preview import Shown, audience, outgoing_mail, preview, told
 from messaging.templates.problems import Problem, sentence
-from messaging.templates.revisions import latest_revisions, revisions_of
+from messaging.templates.revisions import latest_revisions, revision_of, revisions_of
 from messaging.templates.saving import NotSaved, checked, save
 from messaging.templates.writing import Writer
 
@@ -69,10 +70,10 @@ async def show_template(
     if revision is None:
         out.print(_writer(book, name).source, markup=False, soft_wrap=True, end="")
         return
-    found = [row for row in await revisions_of(name, limit=100_000) if row.revision == revision]
-    if not found:
+    found = await revision_of(name, revision)
+    if found is None:
         no(f"there is no revision {revision} of {name}; `kapsula templates history {name}`")
-    out.print(found[0].source, markup=False, soft_wrap=True, end="")
+    out.print(found.source, markup=False, soft_wrap=True, end="")
 
 
 @templates.command("history")
@@ -112,7 +113,7 @@ async def save_file(
 ) -> None:
     """Keep a template: workers use it within a second or two."""
     source, clock = _read(file), SystemClock()
-    author = f"cli:{getpass.getuser()}"[:64]
+    author = f"cli:{_user()}"[:64]
     result = await save(
         source, author=author, key=f"cli:{next_id()}", at=clock.now(), based_on=based_on
     )
@@ -228,6 +229,14 @@ def _no_template(name: str, why: str) -> NoReturn:
     if why.startswith("unknown"):
         no(f"there is no template {name!r}; `kapsula templates list` shows them")
     no(why)
+
+
+def _user() -> str:
+    """Who types, as the machine knows them; in a container nobody may have a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _read(path: Path) -> str:

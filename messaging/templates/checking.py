@@ -66,7 +66,7 @@ def check(source: str, *, known_drugs: Drugs, house: Template | None = None) -> 
 def _rules(template: Template) -> Iterator[Problem]:
     """Of the file as a whole."""
     used = {name for source in template.words.values() for name in names_in(source)}
-    for name in template.variables.keys() - used:
+    for name in sorted(template.variables.keys() - used):
         yield Problem(Flaw.UNUSED_VARIABLE, f"variables.{name}", name)
     for language in LANGUAGES:
         if not template.has(language, "messenger"):

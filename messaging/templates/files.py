@@ -152,14 +152,14 @@ def _variable(name: str, entry: object) -> Variable | None:
 
 def _words(told: Mapping[str, Any], problems: list[Problem]) -> dict[Place, str]:
     found: dict[Place, str] = {}
-    for name in told.keys() - {*_HEAD, *LANGUAGES}:
+    for name in sorted(told.keys() - {*_HEAD, *LANGUAGES}):
         problems.append(Problem(Flaw.UNKNOWN_ENTRY, "", _shown(name)))
     for language in LANGUAGES:
         section = told.get(language)
         if not isinstance(section, dict):
             problems.append(Problem(Flaw.MISSING_LANGUAGE, language, language))
             continue
-        for name in section.keys() - set(CHANNELS):
+        for name in sorted(section.keys() - set(CHANNELS)):
             problems.append(Problem(Flaw.UNKNOWN_ENTRY, language, _shown(name)))
         if "messenger" not in section:
             problems.append(Problem(Flaw.MISSING_CHANNEL, f"{language}.messenger"))
@@ -175,7 +175,7 @@ def _parts(language: str, channel: Any, told: object, problems: list[Problem]) -
     if not isinstance(told, dict):
         problems.append(Problem(Flaw.UNKNOWN_ENTRY, language, _shown(told)))
         return found
-    for name in told.keys() - set(PARTS[channel]):
+    for name in sorted(told.keys() - set(PARTS[channel])):
         problems.append(Problem(Flaw.UNKNOWN_ENTRY, where, _shown(name)))
     for part in PARTS[channel]:
         text = told.get(part)

@@ -28,6 +28,9 @@ _LATEST = f"""
 _OF_NAME = f"""
     SELECT {_COLUMNS} FROM template_revision WHERE name = $1 ORDER BY revision DESC LIMIT $2
 """  # noqa: S608
+_OF_NUMBER = f"""
+    SELECT {_COLUMNS} FROM template_revision WHERE name = $1 AND revision = $2
+"""  # noqa: S608
 _BY_KEY = f"SELECT {_COLUMNS} FROM template_revision WHERE key = $1"  # noqa: S608
 _ADD = """
     INSERT INTO template_revision (id, name, revision, source, author, key, at)
@@ -49,6 +52,11 @@ async def latest_revisions() -> list[Revision]:
 async def revisions_of(name: str, *, limit: int = 100) -> list[Revision]:
     """The latest first."""
     return [_revision(row) for row in await query(_OF_NAME, None, name, limit)]
+
+
+async def revision_of(name: str, number: int) -> Revision | None:
+    rows = await query(_OF_NUMBER, None, name, number)
+    return _revision(rows[0]) if rows else None
 
 
 async def revision_by_key(key: str) -> Revision | None:

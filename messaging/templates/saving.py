@@ -1,5 +1,6 @@
 """To save a template: checked as a whole, then a revision that stays."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,8 +39,11 @@ class NotSaved:
 async def checked(source: str) -> Checked:
     """All that is wrong with the template, by the catalogue and the built-in one of its name."""
     house = built_in().get(read(source)[0].name)
-    return check(
-        source, known_drugs=await catalogue_drugs(), house=house.template if house else None
+    return await asyncio.to_thread(  # some hundred texts are written: others go on meanwhile
+        check,
+        source,
+        known_drugs=await catalogue_drugs(),
+        house=house.template if house else None,
     )
 
 
