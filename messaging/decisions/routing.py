@@ -44,7 +44,9 @@ def _bodies(case: Case, ways: Ways) -> dict[str, Body]:
     """The words for each channel: a price depends on them. Raises TemplateError."""
     message, person = case.message, case.person
     reader = Reader(supported(message.language or person.language), person.timezone)
-    return {name: render(message.template, message.context, reader) for name in ways.open}
+    return {
+        name: render(message.template, message.context, reader, channel=name) for name in ways.open
+    }
 
 
 def _option(case: Case, front: Front, body: Body) -> route.Option:
