@@ -109,8 +109,8 @@ class Post:
         now = self._house.clock.now()
         draft = Draft(
             dedupe_key=f"sample:{next_id()}",
-            topic=template.topic,
-            kind=template.kind,
+            topic="service",  # whoever presses the button has asked for it, an offer too
+            urgent=True,
             source="demo",
             template=name,
             context={k: own.get(k, value) for k, value in usual(template, language).items()},

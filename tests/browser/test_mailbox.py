@@ -34,7 +34,7 @@ class Demo:
 
 
 @pytest.fixture
-async def demo(db_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
+async def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
     require(chromium_absence())
     for row in setting_rows():
         monkeypatch.delenv(row.name, raising=False)
