@@ -29,6 +29,8 @@ def built_in() -> Mapping[str, Writer]:
     """The templates of the house, by name."""
     found = {}
     for path in files(__package__).joinpath("builtin").iterdir():
+        if not path.name.endswith(".toml"):
+            continue
         source = path.read_text(encoding="utf-8")
         template, problems = read(source)
         if problems:

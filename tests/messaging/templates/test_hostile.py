@@ -1,5 +1,6 @@
 """Whatever a context holds: no tag of its own, no header of its own, no hang, no other error."""
 
+import html
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -79,6 +80,21 @@ def harmless(template: Template, context: dict[str, Any]) -> dict[str, Any]:
         if template.variables[name].kind == "text":
             found[name] = ["x" for _ in value] if isinstance(value, list) else value and "x"
     return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(scheme=st.sampled_from(("https://", "http://", "", "javascript:")), rest=texts)
+def test_an_address_that_is_taken_is_a_link_and_no_more(scheme: str, rest: str) -> None:
+    writer = built_in()["offer"]
+    context = {**usual(writer.template, "ru"), "link": scheme + rest}
+    for channel in ("messenger", "email"):
+        try:
+            body = writer.write(context, Reader("ru"), channel)
+        except TemplateError:
+            continue
+        [address] = re.findall(r'href="([^"]*)"', body.html)
+        assert html.unescape(address) == scheme + rest
+        assert scheme.startswith("http") or rest.startswith("http")
 
 
 def sent_as_one_mail(body: Body) -> None:
