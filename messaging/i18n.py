@@ -80,10 +80,12 @@ def plural_tag(language: str, n: int) -> str:
     return str(locale(supported(language)).plural_form(abs(n)))
 
 
+@lru_cache(maxsize=4096)  # messages of a day have many numbers in common
 def number(language: str, value: int) -> str:
     return str(format_decimal(value, locale=locale(supported(language))))
 
 
+@lru_cache(maxsize=4096)
 def money(language: str, minor: int, currency: str) -> str:
     """`minor` units (kopecks, cents) as money; a whole sum is written without its `,00`."""
     digits = get_currency_precision(currency)
@@ -102,7 +104,12 @@ def day(language: str, value: date | datetime, timezone: str = "UTC") -> str:
     """`22 ноября 2026 г.`; an instant is first taken to `timezone`."""
     if isinstance(value, datetime):
         value = value.astimezone(ZoneInfo(timezone)).date()
-    return str(format_date(value, format="long", locale=locale(supported(language))))
+    return _long_date(language, value)
+
+
+@lru_cache(maxsize=1024)
+def _long_date(language: str, on: date) -> str:
+    return str(format_date(on, format="long", locale=locale(supported(language))))
 
 
 def moment(language: str, at: datetime, timezone: str) -> str:
