@@ -1,6 +1,7 @@
 """The page around the words, and the words without the page."""
 
 import html
+import re
 import time
 from html.parser import HTMLParser
 
@@ -163,3 +164,16 @@ def test_no_markup_takes_long(piece: str) -> None:
     plain_text(markup, breaks_kept=True)
     is_document(markup)
     assert time.process_time() - started < 2
+
+
+def test_tags_of_a_template_have_their_looks_with_them() -> None:
+    fragment = (
+        '<h2>T</h2><table><tr><td align="right">1</td><td style="color:red">2</td></tr></table>'
+        '<p><a class="button" href="https://shop.example/?a=1">Go</a> <a href="tel:+7">call</a></p>'
+    )
+    page = mail_document("S", fragment, brand="B", language="en")
+    assert '<h2 style="line-height:1.25">T</h2>' in page
+    assert '<td style="padding:6px 0;border-bottom:1px solid #aab4b9" align="right">1</td>' in page
+    assert '<td style="color:red">2</td>' in page
+    assert re.search(r'<a class="button" style="[^"]+" href="https://shop.example/\?a=1">', page)
+    assert '<a href="tel:+7">call</a>' in page
