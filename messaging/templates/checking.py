@@ -17,7 +17,7 @@ from messaging.templates.markup import EMAIL, TELEGRAM, Fault, Subset, faults, l
 from messaging.templates.problems import Flaw, Problem
 from messaging.templates.samples import Sample, samples
 from messaging.templates.sandbox import linear, mistakes_in, names_in
-from messaging.templates.values import Value, values_of
+from messaging.templates.values import URL, Value, values_of
 from messaging.templates.writing import (
     MESSENGER_SHOWN_MAX,
     NOTIFICATION_LENGTH_MAX,
@@ -178,7 +178,10 @@ def _written(writer: Writer, place: Place, tried: Iterable[Tried]) -> Iterator[P
         else:
             found = [_fault(place, one, "sample") for one in faults(text, subset)] if subset else []
             found += _too_long(place, sample, text)
-            if not text and sample.name not in _MAY_BE_EMPTY:
+            if place.part == "link":
+                if text and not URL.fullmatch(text):
+                    found.append(Problem(Flaw.LINK_REFUSED, str(place), text[:30]))
+            elif not text and sample.name not in _MAY_BE_EMPTY:
                 found.append(Problem(Flaw.EMPTY, str(place), sample.name or "–"))
         for problem in found:
             if problem.flaw not in seen:

@@ -20,11 +20,11 @@ PARTS: Mapping[Channel, tuple[str, ...]] = {
     "messenger": ("text",),
     "email": ("subject", "html", "text"),
     "sms": ("text",),
-    "webpush": ("title", "text"),
+    "webpush": ("title", "text", "link"),
 }
-OPTIONAL_PARTS = frozenset({("email", "text")})
+OPTIONAL_PARTS = frozenset({("email", "text"), ("webpush", "link")})
 HTML_PARTS = frozenset({("messenger", "text"), ("email", "html")})
-ONE_LINE_PARTS = frozenset({("email", "subject"), ("webpush", "title")})
+ONE_LINE_PARTS = frozenset({("email", "subject"), ("webpush", "title"), ("webpush", "link")})
 IN_SIGHT = frozenset({("sms", "text"), ("webpush", "title"), ("webpush", "text"),
                       ("email", "subject")})  # fmt: skip
 """What shows on a locked screen, or goes where nobody knows who reads it."""

@@ -13,7 +13,7 @@ NUMBER_MAX = 10**15
 Value = str | int | date | None | list[str | int | date]
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """Control characters and halves of characters, which no channel can carry."""
-_URL = re.compile(r"https?://[^\s<>\"'`\\^{|}]+")
+URL = re.compile(r"https?://[^\s<>\"'`\\^{|}]+")
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -60,7 +60,7 @@ def _one(variable: Variable, value: object) -> str | int | date:
         case "date":
             return _date(variable, value)
         case "url":
-            if isinstance(value, str) and len(value) <= TEXT_LENGTH_MAX and _URL.fullmatch(value):
+            if isinstance(value, str) and len(value) <= TEXT_LENGTH_MAX and URL.fullmatch(value):
                 return value
             raise _unfit(variable, "is no http(s) address")
         case "currency":

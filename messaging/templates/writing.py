@@ -11,8 +11,9 @@ from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader,
 from messaging.templates.definition import Place, Template
 from messaging.templates.filters import short
 from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults
+from messaging.templates.problems import Flaw
 from messaging.templates.sandbox import Words, compiled
-from messaging.templates.values import Value, values_of
+from messaging.templates.values import URL, Value, values_of
 
 LENGTH_MAX: Mapping[tuple[Channel, str], int] = {
     ("messenger", "text"): 12_000,  # of HTML; MESSENGER_SHOWN_MAX is of what is seen
@@ -22,6 +23,7 @@ LENGTH_MAX: Mapping[tuple[Channel, str], int] = {
     ("sms", "text"): 1_530,  # ten segments of Latin letters
     ("webpush", "title"): 5_000,
     ("webpush", "text"): 5_000,
+    ("webpush", "link"): 1_000,
 }
 TITLE_LENGTH_MAX = 80
 NOTIFICATION_LENGTH_MAX = 300
@@ -64,7 +66,9 @@ class Writer:
                 return _plain(cheap(part("text")))
             case "webpush":
                 title = short(one_line(part("title")), TITLE_LENGTH_MAX)
-                return _plain(short(part("text"), NOTIFICATION_LENGTH_MAX), title)
+                linked = Place(language, known, "link") in self.template.words
+                link = self._link(part("link")) if linked else ""
+                return _notification(title, short(part("text"), NOTIFICATION_LENGTH_MAX), link)
 
     def language(self, wanted: str) -> str:
         """The reader's, or the one that there is."""
@@ -111,6 +115,12 @@ class Writer:
         why = str(error) or type(error).__name__
         return TemplateError(f"{self.template.name}, {place}: {one_line(why)[:120]}")
 
+    def _link(self, link: str) -> str:
+        """Where a notification leads; to the chat without one."""
+        if link and not URL.fullmatch(link):
+            raise TemplateError(f"{self.template.name}: {Flaw.LINK_REFUSED} {link[:60]}")
+        return link
+
     def _markup(self, markup: str, subset: Subset) -> str:
         """What a provider would refuse, or a reader should not get, is not sent."""
         for flaw, detail, _ in faults(markup, subset):
@@ -143,5 +153,12 @@ def _borrowed(body: Body, channel: str) -> Body:
     return body
 
 
-def _plain(text: str, title: str = "") -> Body:
-    return Body(html.escape(text), subject=title, text=text)
+def _plain(text: str) -> Body:
+    return Body(html.escape(text), text=text)
+
+
+def _notification(title: str, text: str, link: str) -> Body:
+    words = html.escape(text)
+    if link:
+        words = f'<a href="{html.escape(link)}">{words}</a>'
+    return Body(words, subject=title, text=text)

@@ -1,10 +1,13 @@
 """What the templates of the house say, in every channel."""
 
+import json
 from typing import Any
 
 import pytest
 
 from bot.webchat.markup import STYLES, parse
+from messaging.channels.base import Outgoing
+from messaging.channels.webpush.notification import payload
 from messaging.i18n import LANGUAGES
 from messaging.policy.sms_segments import segments
 from messaging.templates import BOOK, CHANNELS, Reader, TemplateError, render
@@ -100,6 +103,18 @@ def test_an_offer_in_a_mail_has_a_button_and_its_text_the_address() -> None:
     mail = render("offer", context, RU, channel="email")
     assert '<a class="button" href="https://a.example/?a=1&amp;b=2">Посмотреть</a>' in mail.html
     assert "Посмотреть (https://a.example/?a=1&b=2)" in mail.text
+
+
+def test_a_notification_leads_where_its_template_says() -> None:
+    link = "https://a.example/?a=1&b=2"
+    context = {"programme": "К", "title": "Т", "text": "x", "link": link}
+    for told, leads in ((context, link), ({**context, "link": None}, "")):
+        body = render("offer", told, RU, channel="webpush")
+        outgoing = Outgoing(
+            message_id=1, attempt_id=1, address_kind="webpush", address="", body=body
+        )
+        shown = json.loads(payload(outgoing, title="K", token=""))
+        assert (shown["title"], shown["text"], shown["link"]) == ("Т", "x", leads)
 
 
 def test_an_unknown_template_is_an_error() -> None:
