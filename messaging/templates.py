@@ -136,10 +136,33 @@ def _welcome(context: Context, reader: Reader) -> str:
     return "\n".join(lines)
 
 
+def _email_opt_in(context: Context, reader: Reader) -> str:
+    language, programme = reader.language, html.escape(context["programme"])
+    sentences = (
+        gettext(language, "Is this your address?"),
+        gettext(
+            language,
+            "Somebody, we hope you, has named this address in the programme «{programme}». "
+            "Confirm it, and what you have chosen will come here.",
+            programme=programme,
+        ),
+        gettext(language, "Confirm the address"),
+        gettext(
+            language,
+            "If it was not you, do nothing: without your word nothing will be sent here. "
+            "The link is good for seven days.",
+        ),
+    )
+    title, why, button, otherwise = sentences
+    link = f'<a href="{html.escape(context["url"])}">{button}</a>'
+    return f"<b>{title}</b>\n\n{why}\n\n{link}\n\n{otherwise}"
+
+
 _RECEIPT = frozenset({"number", "shop", "balance"})
 _SALE = _RECEIPT | {"currency", "total_minor", "paid_minor", "spent", "earned"}
 TEMPLATES: Mapping[str, tuple[frozenset[str], Writer]] = {
     "receipt_committed": (_SALE, _receipt_committed),
+    "email_opt_in": (frozenset({"programme", "url"}), _email_opt_in),
     "receipt_cancelled": (_RECEIPT | {"returned", "taken_back"}, _receipt_cancelled),
     "sms_code": (frozenset({"programme", "code"}), _sms_code),
     "welcome": (frozenset({"programme", "points"}), _welcome),

@@ -8,6 +8,7 @@ from messaging.models.outbox import (
     Preference,
     Suppression,
 )
+from messaging.models.tracking import Hit, OptInRequest
 from messaging.models.webchat import ChatMessage, ChatThread, DialogueState, UploadedFile
 from messaging.models.webpush import PushSubscription
 
@@ -18,7 +19,9 @@ __all__ = [
     "Contact",
     "Decision",
     "DialogueState",
+    "Hit",
     "Message",
+    "OptInRequest",
     "Preference",
     "PushSubscription",
     "Suppression",
