@@ -85,6 +85,7 @@ class House:
                 public_url=self.settings.web.public_url,
                 push=None if self.push is None else self.push.desk,
             ),
+            attention=self.attention,
         )
         add_admin(
             app,

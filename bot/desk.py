@@ -1,7 +1,7 @@
 """What the conversations need of the rest of the house, as one value."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loyalty.programme import Programme
 from messaging.attention import Attention
@@ -27,7 +27,7 @@ class Desk:
     policy_url: str | None = None
     opt_ins: OptIns | None = None
     attention: Attention | None = None
-    quiet: QuietHours = QuietHours()
+    quiet: QuietHours = field(default_factory=QuietHours)
 
     def live_card_url(self, customer_id: int) -> str | None:
         """The customer's live card page, which rotates its code by itself."""

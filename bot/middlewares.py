@@ -53,7 +53,7 @@ class WhoSpeaks(BaseMiddleware):
             return await handler(event, data)
 
     def _hear(self, front: Front, user: User, event: Update) -> None:
-        """Whoever writes or presses a button has read; the web chat tells by itself what is seen."""
+        """Whoever writes or presses has read; the web chat tells by itself what is seen."""
         if self._desk.attention is None or front.kind != TELEGRAM.kind:
             return
         if event.message is not None:

@@ -8,7 +8,6 @@ from messaging.policy.choices import PURPOSE, choice_of
 from messaging.preferences import Said, alone, facts_of, say
 from messaging.suppressions import Suppressed, suppress
 
-
 WORDING = "leaving-2026-11"
 """Version of what the page says, for the consents that it withdraws and gives back."""
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from loyalty.clock import Clock
 from loyalty.customers import Customers
 from loyalty.database import dialect, query, transaction
-from loyalty.clock import Clock
 from loyalty.identities import normalise_email
 from loyalty.ids import next_id
 from loyalty.instants import from_micros, to_micros

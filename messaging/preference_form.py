@@ -4,14 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
-
-from babel.dates import get_timezone_location
 
 from loyalty.customers import Customers
 from loyalty.database import transaction
-from messaging.i18n import LANGUAGES, gettext, locale, ngettext
+from messaging.i18n import LANGUAGES, gettext
 from messaging.policy.quiet_hours import QuietHours
+from messaging.preference_words import clock, often_words, quiet_words, zone_name
 from messaging.preferences import (
     SURVEY,
     WEEKLY_MAX,
@@ -103,11 +101,6 @@ def minutes(text: str) -> int | None:
     return int(found[1]) * 60 + int(found[2]) if found else None
 
 
-def clock(minute: int) -> str:
-    """Minutes since midnight as `21:30`."""
-    return f"{minute // 60:02d}:{minute % 60:02d}"
-
-
 async def save(hers: Preferences, wanted: Wanted, said: Said, customers: Customers) -> None:
     """All of it or nothing."""
     mine = hers.customer_id
@@ -144,28 +137,3 @@ def choices(hers: Preferences, default: QuietHours, language: str) -> dict[str, 
         "quiet_until": clock(end),
         "zone": zone_name(language, hers.timezone),
     }
-
-
-def often_words(language: str, most: int | None) -> str:
-    if most is None:
-        return gettext(language, "As usual, but no more than the programme's limits")
-    return ngettext(language, "At most {count} time a week", "At most {count} times a week", most)
-
-
-def quiet_words(language: str, quiet: tuple[int, int] | None, default: QuietHours) -> str:
-    """Quiet hours in a few words."""
-    if quiet is None:
-        begin, end = clock(default.begin), clock(default.end)
-        return gettext(language, "As usual: from {begin} until {end}", begin=begin, end=end)
-    if quiet[0] == quiet[1]:
-        return gettext(language, "None: write at any hour")
-    begin, end = map(clock, quiet)
-    return gettext(language, "From {begin} until {end}", begin=begin, end=end)
-
-
-def zone_name(language: str, zone: str) -> str:
-    """A time zone by its city: `Москва`."""
-    try:
-        return str(get_timezone_location(ZoneInfo(zone), locale=locale(language), return_city=True))
-    except (LookupError, ValueError, OSError):
-        return zone

@@ -308,16 +308,3 @@ def _wishes(row: Any) -> Wishes:
         None if None in quiet else quiet,
         tuple(Suppression(reason="unsubscribed", topic=topic) for topic in off),
     )
-
-
-# -- showing ---------------------------------------------------------------------------------------
-
-
-def masked(kind: str, value: str) -> str:
-    """An address as it may be shown to whoever holds a link: known to the owner alone."""
-    if kind == "email":
-        local, _, domain = value.partition("@")
-        return f"{local[:2] if len(local) > 3 else local[:1]}•••@{domain}"
-    if kind == "phone":
-        return f"{value[:2]} ••• •••-{value[-4:-2]}-{value[-2:]}"
-    return ""

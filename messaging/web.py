@@ -32,7 +32,8 @@ from messaging.pages import Pages
 from messaging.policy.hits import Kind, Request
 from messaging.policy.quiet_hours import QuietHours
 from messaging.preference_form import Form, FormError, choices, last, read_form, save
-from messaging.preferences import Preferences, Said, masked
+from messaging.preference_words import channel_name, place
+from messaging.preferences import Preferences, Said
 
 BODY_BYTES_MAX = 16 * 1024
 TOKEN_LENGTH_MAX = 64
@@ -353,22 +354,6 @@ async def _form(request: web.Request) -> Form:
         if isinstance(value, str):
             form.setdefault(name, []).append(value)
     return form
-
-
-def channel_name(language: str, channel: str) -> str:
-    """A channel as customers call it."""
-    return {
-        "messenger": gettext(language, "Chat"),
-        "email": gettext(language, "E-mail"),
-        "sms": gettext(language, "SMS"),
-        "webpush": gettext(language, "Browser notifications"),
-    }[channel]
-
-
-def place(language: str, channel: str, kind: str, value: str) -> str:
-    """Where a message comes, as it may be shown to whoever holds the link."""
-    shown = {"telegram": "Telegram", "webchat": gettext(language, "The chat on the site")}
-    return masked(kind, value) or shown.get(kind) or channel_name(language, channel)
 
 
 def _confirmed_words(language: str, answer: object) -> tuple[str, str]:
