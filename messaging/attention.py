@@ -98,10 +98,12 @@ class Attention:
     async def run(self, stop: asyncio.Event) -> None:
         """Write marks down once a second until `stop`, and once more then."""
         self._clicked_since = self._clock.now() - LOOKS_BACK
-        while not stop.is_set():
+        stopping = False
+        while not stopping:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
                     await stop.wait()
+            stopping = stop.is_set()
             try:
                 await self.flush()
             except Exception:

@@ -133,38 +133,25 @@ def is_web_address(url: str) -> bool:
 
 
 def _as_mail(body: Body, wrapping: _Wrapping) -> Body:
-    page = _hrefs(body.html, wrapping)
+    """The words of a page, which the channel puts around them, or a whole page with its end."""
+    end = body.html.rfind("</body>")
+    page = _linked(body.html, wrapping) if end < 0 else _hrefs(body.html, wrapping)
     text = _bare(body.text, wrapping)
-    dot = (
-        f'<img src="{wrapping.links.opened(wrapping.attempt_id)}" width="1" height="1" alt="" '
-        'style="border:0">'
-    )
-    end = page.rfind("</body>")
-    if end < 0:  # only the words of a page, which the channel puts around them
+    opened = wrapping.links.opened(wrapping.attempt_id)
+    dot = f'<img src="{opened}" width="1" height="1" alt="" style="border:0">'
+    if end < 0:
         return replace(body, html=page + dot, text=text)
     if wrapping.found:
         dot = (
             f'<div style="display:none"><a href="{wrapping.trap()}" tabindex="-1" '
             f'aria-hidden="true" rel="nofollow">&#8203;</a></div>{dot}'
         )
+    end = page.rfind("</body>")
     return replace(body, html=page[:end] + dot + page[end:], text=text)
 
 
 def _as_chat(body: Body, wrapping: _Wrapping) -> Body:
-    """Messengers make links of bare addresses: the words stay, the link under them is ours."""
-    if "://" not in body.html:
-        return body
-
-    def linked(found: re.Match[str]) -> str:
-        if found[1]:
-            return found[1]
-        shown = _without_trailing(found[2])
-        click = wrapping.click(html.unescape(shown))
-        if click is None:
-            return found[0]
-        return f'<a href="{click}">{shown}</a>{found[2][len(shown) :]}'
-
-    return replace(body, html=_BARE_IN_HTML.sub(linked, _hrefs(body.html, wrapping)))
+    return replace(body, html=_linked(body.html, wrapping))
 
 
 def _as_text(body: Body, wrapping: _Wrapping) -> Body:
@@ -177,6 +164,23 @@ _WRITERS: dict[str, Callable[[Body, _Wrapping], Body]] = {
     "email": _as_mail,
     "messenger": _as_chat,
 }
+
+
+def _linked(markup: str, wrapping: _Wrapping) -> str:
+    """Readers make links of bare addresses: the words stay, the link under them is ours."""
+    if "://" not in markup:
+        return markup
+
+    def linked(found: re.Match[str]) -> str:
+        if found[1]:
+            return found[1]
+        shown = _without_trailing(found[2])
+        click = wrapping.click(html.unescape(shown))
+        if click is None:
+            return found[0]
+        return f'<a href="{click}">{shown}</a>{found[2][len(shown) :]}'
+
+    return _BARE_IN_HTML.sub(linked, _hrefs(markup, wrapping))
 
 
 def _hrefs(markup: str, wrapping: _Wrapping) -> str:

@@ -67,7 +67,8 @@ def add_webchat(
     """Add the routes to `app`; `bot` is the one made by `make_webchat_bot`.
 
     Sockets are closed on the application's shutdown; old pictures are swept once an hour while it
-    runs. `attention` hears which messages she has seen. The database has to be open in the context in which the application is started.
+    runs. `attention` hears which messages she has seen. The database has to be open in the context
+    in which the application is started.
     """
     chosen = options or WebchatOptions()
     room = ChatRoom(
