@@ -56,10 +56,10 @@ class WhoSpeaks(BaseMiddleware):
         """Whoever writes or presses has read; the web chat tells by itself what is seen."""
         if self._desk.attention is None or front.kind != TELEGRAM.kind:
             return
-        if event.message is not None:
-            self._desk.attention.spoke(front.kind, str(user.id), event.message.date)
+        now = self._desk.programme.clock.now()
+        if event.message is not None:  # it may have waited for us at Telegram
+            self._desk.attention.spoke(front.kind, str(user.id), min(event.message.date, now))
         elif event.callback_query is not None:
-            now = self._desk.programme.clock.now()
             self._desk.attention.spoke(front.kind, str(user.id), now)
 
     async def _read(

@@ -37,6 +37,9 @@ from messaging.preferences import Preferences, Said
 WORDING = "settings-2026-11"
 """Version of what the pages say: consents name what was read."""
 
+LETTER_SOON_S = 60
+"""A wait that is longer than this is that of the day."""
+
 
 def router() -> Router:
     settings = Router(name="settings")
@@ -164,7 +167,13 @@ async def email_typed(
 
 def _asked_words(asked: Asked | Refusal, turn: Turn) -> str:
     if isinstance(asked, Refusal):
-        return refusal_text(asked, turn.words)
+        wait_s = int(asked.data.get("wait_s", 0))
+        if wait_s > LETTER_SOON_S:
+            return _("We have sent enough letters there for today. Please ask again tomorrow.")
+        return _(
+            "A letter has just gone there: please look among the spam, too. "
+            "Another one can be sent in a minute."
+        )
     address = f"<b>{html_decoration.quote(asked.address)}</b>"
     if asked.confirmed:
         return _("{address} is yours and confirmed already.").format(address=address)
