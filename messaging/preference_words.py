@@ -41,7 +41,7 @@ def clock(minute: int) -> str:
 
 def often_words(language: str, most: int | None) -> str:
     if most is None:
-        return gettext(language, "As usual, but no more than the programme's limits")
+        return gettext(language, "As often as usual")
     return ngettext(language, "At most {count} time a week", "At most {count} times a week", most)
 
 

@@ -104,7 +104,7 @@ async def test_how_often(chat: Chat) -> None:
     await chat.click("Как часто")
     chat.sees(
         buttons=[
-            "✅ Как обычно, в пределах наших лимитов",
+            "✅ Как обычно",
             "▫️ Не чаще 5 раз в неделю",
             "▫️ Не чаще 3 раз в неделю",
             "▫️ Не чаще 2 раз в неделю",
@@ -153,7 +153,7 @@ async def test_the_language(chat: Chat) -> None:
     await chat.click("English")
     chat.sees("From now on I speak English.", buttons=MENU_EN)
     await chat.click("⚙️ Settings")
-    chat.sees("Offers and discounts: Chat, SMS", "How often: as usual")
+    chat.sees("Offers and discounts: Chat, SMS", "How often: as often as usual")
 
 
 async def test_an_email_is_added_by_a_letter(chat: Chat, stage: Stage) -> None:
