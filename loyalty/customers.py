@@ -9,7 +9,7 @@ from loyalty import consents, events
 from loyalty.clock import Clock
 from loyalty.conflicts import until_settled
 from loyalty.customer_reads import CustomerReads, CustomerView, Glance, Operation
-from loyalty.database import query, transaction
+from loyalty.database import dialect, query, transaction
 from loyalty.identities import FRONTS, normalise_email, normalise_name, normalise_phone
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
@@ -229,6 +229,8 @@ class Customers(CustomerReads):
 
     async def _give_email(self, customer_id: int, email: str) -> CustomerView | Refusal:
         async with transaction():
+            if dialect() == "postgres":  # SQLite has one writer
+                await query(sql.LOCK, None, customer_id)
             customer = await self.get(customer_id)
             if customer is None:
                 return refuse(No.CUSTOMER_NOT_FOUND)

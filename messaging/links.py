@@ -59,12 +59,15 @@ class ShortTokens:
         )
 
 
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+
+
 def _spell(number: int) -> str:
-    letters = []
-    for _ in range(SHORT_LENGTH):
-        number, value = divmod(number, 62)
-        letters.append(_ALPHABET[value])
-    return "".join(reversed(letters))
+    pairs = []
+    for _ in range(SHORT_LENGTH // 2 + 1):
+        number, value = divmod(number, 62 * 62)
+        pairs.append(_PAIRS[value])
+    return "".join(reversed(pairs))[-SHORT_LENGTH:]
 
 
 class Links:

@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from messaging.links import LINKS_MAX, TRAP_NTH, Links
@@ -17,11 +18,12 @@ TRACKED_TOPICS = frozenset({"marketing", "survey"})
 """A receipt or a code is nobody's campaign: its links stay what they are, unless asked for."""
 URL_LENGTH_MAX = 2000
 
-_HREF = re.compile(r"""(<a\b[^<>]*?\shref\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')""", re.IGNORECASE)
+# Case counts: without letters to look for, a pattern is tried at every letter of a page.
+_HREF = re.compile(r"""(<a\s(?:[^<>]*?\s)?href\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')""")
 _BARE_IN_HTML = re.compile(
-    r"(<a\b[^<>]*>[^<]*(?:<(?!/?a\b)[^<]*)*</a\s*>|<[^<>]*>)|(https?://[^\s<>\"]+)", re.IGNORECASE
+    r"(<a\b[^<>]*>[^<]*(?:<(?!/?a\b)[^<]*)*</a\s*>|<[^<>]*>)|(https?://[^\s<>\"]+)"
 )
-_BARE = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+_BARE = re.compile(r"https?://[^\s<>\"]+")
 _TRAILING = ".,;:!?)]}'»“”…"
 
 
@@ -120,6 +122,7 @@ class _Wrapping:
         return tuple(rows)
 
 
+@lru_cache(maxsize=4096)  # a mailing has the same few addresses in each of its messages
 def is_web_address(url: str) -> bool:
     """Whether a browser may be sent there: http(s), a host, no name and password, one line."""
     if not url.isprintable() or " " in url or "\\" in url:
@@ -203,8 +206,10 @@ def _bare(text: str, wrapping: _Wrapping) -> str:
 
 def _without_trailing(url: str) -> str:
     """The address without the punctuation of its sentence; a bracket that it opened is its own."""
-    while url and url[-1] in _TRAILING:
-        if url[-1] == ")" and url.count("(") >= url.count(")"):
-            break
-        url = url[:-1]
-    return url
+    bare = url.rstrip(_TRAILING)
+    rest = url[len(bare) :]
+    unclosed = bare.count("(") - bare.count(")")
+    if unclosed > 0 and rest.startswith(")"):
+        closing = len(rest) - len(rest.lstrip(")"))
+        bare += ")" * min(unclosed, closing)
+    return bare
