@@ -238,6 +238,7 @@ class Customers(CustomerReads):
             if owner is not None and owner.id != customer_id:
                 return refuse(No.IDENTITY_TAKEN, kind="email")
             if owner is not None:
+                await query(sql.SET_PROOF, None, "email", email, "opt_in")
                 return customer
             if customer.email is not None:
                 now = to_micros(self._clock.now())

@@ -19,7 +19,7 @@ from loyalty.instants import from_micros, to_micros
 from loyalty.refusals import No, Refusal, refuse
 from messaging.links import Links
 from messaging.outbox import Draft, enqueue
-from messaging.policy.consent import OptIn
+from messaging.policy.consent import CONFIRMING_PROOFS, OptIn
 from messaging.records import as_rows, rowset
 from messaging.wakeups import Wakeups
 
@@ -65,10 +65,9 @@ _LETTER = """
     WHERE o.id = $1 AND c.erased_at IS NULL
 """
 _CONFIRM = "UPDATE opt_in SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL"
-_IS_HERS = """
-    SELECT 1 FROM opt_in o JOIN identity i ON i.customer_id = o.customer_id AND i.kind = 'email'
-        AND i.value = o.address AND i.ended_at IS NULL
-    WHERE o.customer_id = $1 AND o.address = $2 AND o.confirmed_at IS NOT NULL LIMIT 1
+_PROOF = """
+    SELECT proof FROM identity
+    WHERE customer_id = $1 AND kind = 'email' AND value = $2 AND ended_at IS NULL
 """
 _STATES = rowset(
     """
@@ -122,7 +121,8 @@ class OptIns:
             return proper
         async with transaction():
             await self._one_at_a_time(proper)
-            if await query(_IS_HERS, None, customer_id, proper):
+            proofs = await query(_PROOF, None, customer_id, proper)
+            if any(row["proof"] in CONFIRMING_PROOFS for row in proofs):
                 return Asked(proper, confirmed=True)
             if wait := await self._wait(customer_id, proper):
                 return refuse(No.TOO_MANY_REQUESTS, wait_s=-(-wait // timedelta(seconds=1)))

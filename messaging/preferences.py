@@ -16,7 +16,7 @@ from loyalty.database import dialect, query, transaction
 from loyalty.instants import to_micros
 from messaging import suppressions
 from messaging.policy.choices import ALL, PURPOSE, Choice, Fact, choice_of, resumed
-from messaging.policy.consent import OptIn, Suppression
+from messaging.policy.consent import CONFIRMING_PROOFS, OptIn, Suppression
 from messaging.records import as_list, listed
 
 CHANNEL_KINDS: Mapping[str, tuple[str, ...]] = {
@@ -89,7 +89,7 @@ _CUSTOMER = """
     WHERE c.id = $1 AND c.erased_at IS NULL
 """
 _ADDRESSES = """
-    SELECT kind, value FROM identity
+    SELECT kind, value, proof FROM identity
     WHERE customer_id = $1 AND COALESCE(ended_at, 0) = 0 AND kind <> 'card' ORDER BY id
 """
 _OPT_INS = """
@@ -104,9 +104,11 @@ async def preferences_of(customer_id: int) -> Preferences | None:
         return None
     [row] = rows
     choice = choice_of(await facts_of(customer_id))
-    addresses = await _addresses(customer_id)
+    identities = await query(_ADDRESSES, None, customer_id)
+    addresses = [(each["kind"], each["value"]) for each in identities]
     opt_ins = [tuple(each) for each in await query(_OPT_INS, None, customer_id)]
-    email = next((value for kind, value in addresses if kind == "email"), "")
+    emails = [(each["value"], each["proof"]) for each in identities if each["kind"] == "email"]
+    email, proof = emails[0] if emails else ("", "")
     quiet = (row["quiet_from"], row["quiet_until"])
     return Preferences(
         customer_id=customer_id,
@@ -118,7 +120,7 @@ async def preferences_of(customer_id: int) -> Preferences | None:
         surveys=SURVEY not in _topics_off(row["topics_off"]),
         weekly_max=row["weekly_max"],
         quiet=None if None in quiet else quiet,
-        email_opt_in=_opt_in(email, opt_ins),
+        email_opt_in=_opt_in(email, proof, opt_ins),
         pending_email=_pending(email, opt_ins),
     )
 
@@ -142,11 +144,11 @@ def _channels(addresses: Sequence[tuple[str, str]], choice: Choice) -> list[Chan
     return reachable
 
 
-def _opt_in(email: str, opt_ins: Sequence[tuple[Any, ...]]) -> OptIn:
-    asked = [confirmed_at for address, confirmed_at in opt_ins if address == email]
-    if not asked:
-        return OptIn.MISSING
-    return OptIn.PENDING if all(each is None for each in asked) else OptIn.CONFIRMED
+def _opt_in(email: str, proof: str, opt_ins: Sequence[tuple[Any, ...]]) -> OptIn:
+    if proof in CONFIRMING_PROOFS:
+        return OptIn.CONFIRMED
+    asked = any(address == email for address, _ in opt_ins)
+    return OptIn.PENDING if asked else OptIn.MISSING
 
 
 def _pending(email: str, opt_ins: Sequence[tuple[Any, ...]]) -> str:
