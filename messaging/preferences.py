@@ -17,6 +17,7 @@ from loyalty.instants import to_micros
 from messaging import suppressions
 from messaging.policy.choices import ALL, PURPOSE, Choice, Fact, choice_of, resumed
 from messaging.policy.consent import CONFIRMING_PROOFS, OptIn, Suppression
+from messaging.push_subscriptions import subscriptions_of
 from messaging.records import as_list, listed
 
 CHANNEL_KINDS: Mapping[str, tuple[str, ...]] = {
@@ -106,6 +107,7 @@ async def preferences_of(customer_id: int) -> Preferences | None:
     choice = choice_of(await facts_of(customer_id))
     identities = await query(_ADDRESSES, None, customer_id)
     addresses = [(each["kind"], each["value"]) for each in identities]
+    addresses += await _browsers(customer_id)
     opt_ins = [tuple(each) for each in await query(_OPT_INS, None, customer_id)]
     emails = [(each["value"], each["proof"]) for each in identities if each["kind"] == "email"]
     email, proof = emails[0] if emails else ("", "")
@@ -132,7 +134,14 @@ async def facts_of(customer_id: int) -> list[Fact]:
 
 
 async def _addresses(customer_id: int) -> list[tuple[str, str]]:
-    return [(row["kind"], row["value"]) for row in await query(_ADDRESSES, None, customer_id)]
+    identities = await query(_ADDRESSES, None, customer_id)
+    return [(row["kind"], row["value"]) for row in identities] + await _browsers(customer_id)
+
+
+async def _browsers(customer_id: int) -> list[tuple[str, str]]:
+    """Those that take notifications: they belong to her chats and are no identities."""
+    subscriptions = await subscriptions_of([customer_id])
+    return [(front.kind, front.value) for front in subscriptions.get(customer_id, ())]
 
 
 def _channels(addresses: Sequence[tuple[str, str]], choice: Choice) -> list[ChannelChoice]:

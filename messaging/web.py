@@ -237,9 +237,13 @@ class _MessagePages:
             {
                 "name": each.name,
                 "wants": each.wants,
-                "label": channel_name(language, each.name),
+                "label": (label := channel_name(language, each.name)),
                 "hint": " · ".join(
-                    filter(None, (place(language, each.name, k, v) for k, v in each.addresses))
+                    dict.fromkeys(
+                        shown
+                        for kind, value in each.addresses
+                        if (shown := place(language, each.name, kind, value)) != label
+                    )
                 ),
             }
             for each in hers.channels
