@@ -31,14 +31,18 @@ from bot.webchat.transcript import Transcript
 from loyalty import events
 from loyalty.clock import Clock, SystemClock
 from loyalty.programme import Programme, build_programme
+from messaging.attention import Attention
 from messaging.channels.base import Channel
 from messaging.channels.messenger import MessengerChannel
 from messaging.channels.sms.channel import SmsChannel
 from messaging.dispatcher import Dispatcher
+from messaging.links import Links
 from messaging.notices import Notices
+from messaging.optin import OptIns
 from messaging.pacing import LocalPacer, Pacer, RedisPacer
 from messaging.templates import BOOK
 from messaging.wakeups import Wakeups
+from messaging.web import add_messaging_pages
 
 WEBHOOK_PATH = "/telegram/webhook"
 REQUEST_BYTES_MAX = 2 * 1024 * 1024
@@ -57,6 +61,9 @@ class House:
     programme: Programme
     fronts: Fronts
     wakeups: Wakeups
+    links: Links
+    opt_ins: OptIns
+    attention: Attention
     dispatcher: Dispatcher
     health: Health
     sms: SmsChannel | None
@@ -77,6 +84,7 @@ class House:
                 public_url=self.settings.web.public_url,
                 push=None if self.push is None else self.push.desk,
             ),
+            attention=self.attention,
         )
         add_admin(
             app,
@@ -84,6 +92,9 @@ class House:
             clock=self.clock,
             secret=self.secret,
             https=self.settings.public_url.startswith("https:"),
+        )
+        add_messaging_pages(
+            app, self.programme, self.links, opt_ins=self.opt_ins, attention=self.attention
         )
         if self.sms is not None:
             add_sms(app, self.sms, self.clock)
@@ -156,7 +167,11 @@ def _assemble(
 ) -> House:
     programme = build_programme(clock=clock, secret=secret, rules=settings.programme.rules())
     wakeups = Wakeups()
-    fronts = _fronts(settings, programme, redis, CodeSender(clock, programme.rules.name, wakeups))
+    links = Links(secret, settings.public_url)
+    attention = Attention(clock)
+    opt_ins = OptIns(
+        clock, programme.customers, links, wakeups, programme_name=programme.rules.name
+    )
     channels = list(channels)
     given = {kind for channel in channels for kind in channel.address_kinds}
     sms = None if "phone" in given else sms_channel(settings, clock)
@@ -168,6 +183,15 @@ def _assemble(
     push = push_room(settings, clock, secret=secret)
     if push is not None:
         channels.append(push.channel)
+    has_mail = any("email" in channel.address_kinds for channel in channels)
+    fronts = _fronts(
+        settings,
+        programme,
+        redis,
+        send_code=CodeSender(clock, programme.rules.name, wakeups),
+        opt_ins=opt_ins if has_mail else None,
+        attention=attention,
+    )
     pacer: Pacer = LocalPacer() if redis is None else RedisPacer(redis)
     messenger = MessengerChannel(fronts.bots)
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
@@ -190,6 +214,9 @@ def _assemble(
         programme=programme,
         fronts=fronts,
         wakeups=wakeups,
+        links=links,
+        opt_ins=opt_ins,
+        attention=attention,
         dispatcher=dispatcher,
         health=Health(checks),
         sms=sms,
@@ -200,7 +227,13 @@ def _assemble(
 
 
 def _fronts(
-    settings: Settings, programme: Programme, redis: Redis | None, send_code: CodeSender
+    settings: Settings,
+    programme: Programme,
+    redis: Redis | None,
+    *,
+    send_code: CodeSender,
+    opt_ins: OptIns | None,
+    attention: Attention,
 ) -> Fronts:
     fanout: Fanout = LocalFanout() if redis is None else RedisFanout(redis)
     chats = build_dispatcher(
@@ -209,6 +242,8 @@ def _fronts(
         send_code=send_code,
         public_url=settings.public_url,
         policy_url=settings.policy_url,
+        opt_ins=opt_ins,
+        attention=attention,
     )
     telegram = None
     if (token := settings.telegram.token) is not None:

@@ -97,6 +97,8 @@ def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[]
             services.append(lambda: reader.run(stop))
     else:
         services.append(lambda: _until(stop, house.wakeups.tell()))
+    if kind != "worker":  # people talk to this process
+        services.append(lambda: house.attention.run(stop))
     if house.fronts.telegram is not None:
         by_webhook = house.settings.telegram.webhook_secret is not None
         if polls and not by_webhook:

@@ -16,13 +16,15 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import ErrorEvent, Message
 
 from bot.desk import Desk, SendCode
-from bot.dialogues import blocking, card, join, language, leave, points, start
+from bot.dialogues import blocking, card, join, language, leave, points, settings, start
 from bot.dialogues import help as help_
 from bot.fronts import TELEGRAM, WEBCHAT
 from bot.middlewares import AnswersClicks, WhoSpeaks
 from bot.storage import DialogueMemory
 from loyalty.programme import Programme
+from messaging.attention import Attention
 from messaging.i18n import gettext, supported
+from messaging.optin import OptIns
 
 log = structlog.get_logger(__name__)
 
@@ -55,14 +57,24 @@ def build_dispatcher(
     send_code: SendCode,
     public_url: str = "",
     policy_url: str | None = None,
+    opt_ins: OptIns | None = None,
+    attention: Attention | None = None,
 ) -> Dispatcher:
     """The conversations on this programme.
 
     `send_code` gets (phone, code, language) and puts the code on its way. `public_url` is how the
     outside reaches this server: the live card's link is made of it, and left out when it is empty.
     `policy_url` is the full text of the consent to process personal data, when there is one.
+    Without `opt_ins` nobody is asked for an e-mail address, without `attention` nothing is read.
     """
-    desk = Desk(programme, send_code, public_url.rstrip("/"), policy_url)
+    desk = Desk(
+        programme,
+        send_code,
+        public_url.rstrip("/"),
+        policy_url,
+        opt_ins=opt_ins,
+        attention=attention,
+    )
     dispatcher = Dispatcher(
         storage=memory.storage,
         events_isolation=memory.isolation,
@@ -70,7 +82,9 @@ def build_dispatcher(
     )
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
-    for module in (points, card, start, join, language, help_, leave, blocking):  # most asked first
+    dispatcher.include_router(settings.typing())  # an address may look like any question
+    most_asked_first = (points, card, start, join, settings, language, help_, leave, blocking)
+    for module in most_asked_first:
         dispatcher.include_router(module.router())
     dispatcher.include_router(help_.last_resort())
     dispatcher.include_router(join.strangers())

@@ -1,4 +1,4 @@
-"""Where a conversation can stand. Only joining has steps; all else is question and answer."""
+"""Where a conversation can stand. Joining has steps, settings one; all else is ask and answer."""
 
 from aiogram.fsm.state import State, StatesGroup
 
@@ -10,3 +10,9 @@ class Join(StatesGroup):
     marketing = State()
     contact = State()
     code = State()
+
+
+class Settings(StatesGroup):
+    """Only an e-mail address is typed there; all else is buttons."""
+
+    email = State()

@@ -79,6 +79,10 @@ SELECT kind, value FROM identity
 WHERE customer_id = $1 AND kind IN ('telegram', 'webchat') AND COALESCE(ended_at, 0) = 0
 ORDER BY id
 """
+SET_PROOF = """
+UPDATE identity SET proof = $3 WHERE kind = $1 AND value = $2 AND ended_at IS NULL
+"""
+LOCK = "SELECT id FROM customer WHERE id = $1 FOR NO KEY UPDATE"
 SET_NAME = "UPDATE customer SET name = $2 WHERE id = $1 AND erased_at IS NULL"
 SET_FIRST_NAME = "UPDATE customer SET name = $2 WHERE id = $1 AND name = ''"
 SET_LANGUAGE = "UPDATE customer SET language = $2 WHERE id = $1"

@@ -9,7 +9,7 @@ from loyalty.schema import append_only, check
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0009_webpush")]
+    dependencies = [("messaging", "0005_dispatcher_constraints")]
 
     initial = False
 

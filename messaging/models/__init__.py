@@ -9,6 +9,7 @@ from messaging.models.outbox import (
     Suppression,
 )
 from messaging.models.templates import TemplateRevision
+from messaging.models.tracking import Hit, OptInRequest
 from messaging.models.webchat import ChatMessage, ChatThread, DialogueState, UploadedFile
 from messaging.models.webpush import PushSubscription
 
@@ -19,7 +20,9 @@ __all__ = [
     "Contact",
     "Decision",
     "DialogueState",
+    "Hit",
     "Message",
+    "OptInRequest",
     "Preference",
     "PushSubscription",
     "Suppression",

@@ -4,8 +4,8 @@ from loyalty.customers import CustomerView
 from tests.conversations.stage import Chat
 
 PHONE = "+79001234567"
-MENU_RU = ["💳 Моя карта", "💎 Мои бонусы", "🌐 Язык", "❓ Помощь"]
-MENU_EN = ["💳 My card", "💎 My points", "🌐 Language", "❓ Help"]
+MENU_RU = ["💳 Моя карта", "💎 Мои бонусы", "⚙️ Настройки", "❓ Помощь"]
+MENU_EN = ["💳 My card", "💎 My points", "⚙️ Settings", "❓ Help"]
 
 
 async def join(chat: Chat, phone: str = PHONE) -> CustomerView:
