@@ -203,6 +203,7 @@ def _assemble(
         Notices(programme.rules.currency),
         wakeups=wakeups,
         pacer=pacer,
+        links=links,
     )
     checks: dict[str, Check] = {"database": database_answers}
     if redis is not None:

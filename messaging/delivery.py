@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from loyalty.instants import to_micros
 from messaging.attempts import Beginning, Outcome, Verdict
-from messaging.channels.base import Failed, SendResult, Sent
+from messaging.channels.base import Failed, SendResult, Sent, Status
 from messaging.decisions import Held, Try
 from messaging.policy.retries import RetryRules, retry_delay_s
 from messaging.suppressions import Suppressed
@@ -76,7 +76,8 @@ def judge(
             state="sent",
             attempt_state="sent",
             provider_ids=(result.provider_id, *result.more_ids),
-            traced=bool(chosen.channel.reports),
+            # Of reading tell our own links and chats, which know the try.
+            traced=bool(set(chosen.channel.reports) - {Status.READ}),
         )
     if isinstance(result, Failed):
         failed = replace(tried, state="failed", attempt_state="failed", fallback_at=None)

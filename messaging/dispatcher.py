@@ -25,6 +25,7 @@ from messaging.decisions import Held, Policies, Try, World, decide_all
 from messaging.delivery import beginning, verdict
 from messaging.facts import load_base, load_facts, lock_customers
 from messaging.gates import PATIENCE_S, Gates
+from messaging.links import Links
 from messaging.metrics import MESSAGES
 from messaging.notices import Notices, handle_events
 from messaging.outbox import Claimed
@@ -33,6 +34,7 @@ from messaging.policy.habits import Record
 from messaging.policy.retries import RetryRules
 from messaging.sending import Sending
 from messaging.suppressions import suppress
+from messaging.tracking import keep_links
 from messaging.wakeups import Wakeups
 
 BASE_LIVES = timedelta(minutes=10)
@@ -65,6 +67,7 @@ class Dispatcher:
         wakeups: Wakeups | None = None,
         pacer: Pacer | None = None,
         policies: Policies | None = None,
+        links: Links | None = None,
         rules: DispatcherRules | None = None,
     ) -> None:
         self._clock = clock
@@ -74,6 +77,7 @@ class Dispatcher:
         self._notices = notices
         self._wakeups = wakeups or Wakeups()
         self._policies = policies or Policies()
+        self._links = links
         self._rules = rules or DispatcherRules()
         self._owner = secrets.token_hex(8)
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
@@ -175,6 +179,7 @@ class Dispatcher:
             )
             settled, tries = await self._decide([*chosen, *rivals], now)
             begun = await attempts.begin(self._owner, [beginning(t) for t in tries], at=now)
+            await keep_links([row for each in tries for row in each.links])
             told = [*map(verdict, settled), *map(verdict, tries)]
             await attempts.tell(told, at=now)
         self._waiting += rivals
@@ -196,6 +201,7 @@ class Dispatcher:
             shut=self._gates.shut(at),
             base=self._base,
             now=at,
+            links=self._links,
         )
         decided = decide_all(messages, facts, world)
         first: dict[tuple[str, str], Try] = {}

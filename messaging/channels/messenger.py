@@ -37,7 +37,7 @@ class MessengerChannel:
 
     name = "messenger"
     keeps_body = False
-    reports: Sequence[Status] = ()
+    reports: Sequence[Status] = (Status.READ,)  # told by `messaging.attention`
     limits = (
         # Telegram's bots FAQ: 30 messages a second over all chats, one a second in each.
         Limit(name="telegram", amount=30, address_kind="telegram"),

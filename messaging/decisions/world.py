@@ -7,11 +7,13 @@ from typing import Any
 from messaging.attempts import Outcome
 from messaging.channels.base import Channel, Outgoing, Status
 from messaging.facts import Before, Facts, Person
+from messaging.links import Links
 from messaging.outbox import Claimed
 from messaging.policy import habits
 from messaging.policy.caps import DAY_US, DEFAULT_RULES, Contact, Rule, horizon, own_rule
 from messaging.policy.habits import Record, Usual
 from messaging.policy.quiet_hours import Release
+from messaging.wrapping import LinkRow
 
 DEFAULT_RELEASE = Release()
 
@@ -58,7 +60,8 @@ class World:
     """What is the same for all messages of a batch: rules, channels, their state, the hour.
 
     `channels` are by kind of address, `shut` those whose provider is down with the instant of the
-    next try, `base` what all customers together see by channel. Instants in microseconds.
+    next try, `base` what all customers together see by channel. Without `links` nothing is tracked.
+    Instants in microseconds.
     """
 
     policies: Policies
@@ -66,6 +69,7 @@ class World:
     shut: Mapping[str, int]
     base: Mapping[str, Record]
     now: int
+    links: Links | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class Try:
     fallback_after_us: int | None
     others_left: bool
     delay_s: float = 0.0
+    links: Sequence[LinkRow] = ()
     details: Mapping[str, Any]
 
 
