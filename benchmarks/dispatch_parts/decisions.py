@@ -7,15 +7,16 @@ indexes, by asyncpg alone. It decides nothing: it looks at no customer, no conse
 
 import itertools
 import json
+import os
 import secrets
 import time
 
 import asyncpg
 
-from benchmarks.dispatch_parts.base import Base, now_us
+from benchmarks.dispatch_parts.base import Base, Spent, now_us
 from benchmarks.dispatch_parts.letters import SHORT, SHORT_CONTEXT
 from benchmarks.dispatch_parts.workers import Options, Worker
-from benchmarks.harness import Report, fresh_database, interleave, median, ratio
+from benchmarks.harness import Report, ServerCpu, fresh_database, interleave, median, ratio
 from messaging.dispatcher import DispatcherRules
 
 _CLAIM = """
@@ -89,26 +90,29 @@ async def decisions(report: Report, *, rounds: int, scale: float) -> None:
         raw = await asyncpg.connect(url)
         limit = Limit(raw, DispatcherRules().concurrency)
         firsts = itertools.cycle(range(1, base.size - count + 2, count))
-        cpu_s: list[float] = []
-
-        async def bare(_round: int) -> float:
-            source = await base.queue(next(firsts), count, SHORT, SHORT_CONTEXT)
-            started = time.perf_counter()
-            await limit.drain()
-            elapsed = time.perf_counter() - started
-            assert await base.states(source) == {"sent": count}
-            await base.calm()
-            return count / elapsed
-
         async with Worker.started(url, Options(channel="instant")) as worker:
+            spent = {
+                "limit": Spent(ServerCpu(os.getpid(), base.raw)),
+                "ours": Spent(ServerCpu(worker.pid, base.raw)),
+            }
+
+            async def bare(_round: int) -> float:
+                source = await base.queue(next(firsts), count, SHORT, SHORT_CONTEXT)
+                async with spent["limit"].over(count):
+                    started = time.perf_counter()
+                    await limit.drain()
+                    elapsed = time.perf_counter() - started
+                assert await base.states(source) == {"sent": count}
+                await base.calm()
+                return count / elapsed
 
             async def ours(_round: int) -> float:
                 source = await base.queue(next(firsts), count, SHORT, SHORT_CONTEXT)
-                drained = await worker.drain()
+                async with spent["ours"].over(count):
+                    drained = await worker.drain()
                 states = await base.states(source)
                 assert states.keys() <= {"sent", "skipped", "failed"}, states
-                assert states["sent"] > 0.8 * count, states
-                cpu_s.append(drained.cpu_s / states["sent"])
+                assert states["sent"] > 0.9 * count, states
                 await base.calm()
                 return states["sent"] / drained.seconds
 
@@ -117,7 +121,9 @@ async def decisions(report: Report, *, rounds: int, scale: float) -> None:
             rates = await interleave(rounds, {"limit": bare, "ours": ours})
         await raw.close()
         await base.close()
-    report.figure("decisions: bare SQL, messages/s", median(rates["limit"]))
+    for name, its in spent.items():
+        report.figure(f"decisions: {name}, ms of processor, Python", median(its.process_ms))
+        report.figure(f"decisions: {name}, ms of processor, Postgres", median(its.database_ms))
+    report.figure("decisions: limit, messages/s", median(rates["limit"]))
     report.figure("decisions: ours, messages/s", median(rates["ours"]))
-    report.figure("decisions: ours, ms of the worker's processor", 1000 * median(cpu_s))
     report.aim("decisions", ratio(rates["ours"], rates["limit"]), ">= 0.5")

@@ -66,7 +66,7 @@ class Worker:
     """The process, as its parent sees it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+        self.pid = process.pid
         assert process.stdin is not None
         assert process.stdout is not None
         self._stdin, self._stdout = process.stdin, process.stdout
