@@ -17,7 +17,11 @@ from typing import Protocol
 
 import asyncpg
 
+from benchmarks.dispatch_parts.cost import cost
 from benchmarks.dispatch_parts.decisions import decisions
+from benchmarks.dispatch_parts.mail import mail
+from benchmarks.dispatch_parts.memory import memory
+from benchmarks.dispatch_parts.telegram import telegram
 from benchmarks.harness import ADMIN_URL, Report
 
 
@@ -25,7 +29,13 @@ class Part(Protocol):
     def __call__(self, report: Report, *, rounds: int, scale: float) -> Awaitable[None]: ...
 
 
-PARTS: Mapping[str, Part] = {"decisions": decisions}
+PARTS: Mapping[str, Part] = {
+    "decisions": decisions,
+    "mail": mail,
+    "telegram": telegram,
+    "memory": memory,
+    "cost": cost,
+}
 
 
 async def run(names: list[str], *, rounds: int, scale: float) -> Report:

@@ -1,9 +1,11 @@
 """The messages that are sent: one for a messenger, and a personal letter with HTML and text."""
 
 import html
+import json
 from typing import Any
 
 from messaging import templates
+from messaging.channels.base import Outgoing
 from messaging.i18n import points
 from messaging.templates import Context, Reader
 
@@ -39,3 +41,16 @@ def _letter(context: Context, reader: Reader) -> str:
 </ul>
 <p>Ждём вас каждый день с восьми до десяти. <a href="https://pharmacy.example/shops">Аптеки рядом
 с вами</a> знают, что есть на полках.</p>"""
+
+
+def a_letter(number: int) -> Outgoing:
+    """The letter to this customer, as the dispatcher hands it to a channel."""
+    filled = json.dumps(LETTER_CONTEXT).replace('"@"', str(number)).replace("@", str(number))
+    return Outgoing(
+        message_id=number,
+        attempt_id=number,
+        address_kind="email",
+        address=f"customer{number}@mail{number % 7}.example",
+        body=templates.render(LETTER, json.loads(filled), Reader("ru")),
+        topic="marketing",
+    )

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import structlog
 from redis.asyncio import Redis
 
 from app.database import database
@@ -119,7 +120,7 @@ class InstantChannel:
     name = "messenger"
     address_kinds = ("telegram", "webchat")
     keeps_body = False
-    reports: Sequence[Status] = (Status.READ,)
+    reports: Sequence[Status] = ()
     limits: Sequence[Limit] = ()
 
     def __init__(self, sample_every: int) -> None:
@@ -168,6 +169,7 @@ async def _channel(options: Options, stack: AsyncExitStack) -> Channel:
 
 
 async def _work(url: str, options: Options) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     provide_templates()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database(url, migrate=False))
