@@ -63,6 +63,16 @@ def judge(
     fallback_at = None
     if chosen.fallback_after_us is not None:
         fallback_at = to_micros(at) + chosen.fallback_after_us
+    if isinstance(result, Sent):
+        return Outcome(
+            message_id=chosen.message.id,
+            state="sent",
+            attempt_id=chosen.outgoing.attempt_id,
+            attempt_state="sent",
+            fallback_at=fallback_at,
+            provider_ids=(result.provider_id, *result.more_ids),
+            traced=bool(chosen.channel.reports),
+        )
     tried = Outcome(
         message_id=chosen.message.id,
         state="unknown",
@@ -70,14 +80,6 @@ def judge(
         attempt_state="unknown",
         fallback_at=fallback_at,
     )
-    if isinstance(result, Sent):
-        return replace(
-            tried,
-            state="sent",
-            attempt_state="sent",
-            provider_ids=(result.provider_id, *result.more_ids),
-            traced=bool(chosen.channel.reports),
-        )
     if isinstance(result, Failed):
         failed = replace(tried, state="failed", attempt_state="failed", fallback_at=None)
         return _after_failure(chosen, failed, result, at=at, rules=rules, chance=chance)
