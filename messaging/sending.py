@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 import structlog
@@ -55,7 +55,8 @@ class Sending:
         self._ended = ended
         self._timeout_s = timeout_s
         self._retries = retries
-        self._tasks: dict[asyncio.Task[None], Recipient] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: dict[int, Recipient] = {}  # by message, until its outcome is written down
         self.results = Results()
 
     def __len__(self) -> int:
@@ -63,14 +64,21 @@ class Sending:
 
     @property
     def recipients(self) -> Set[Recipient]:
-        """Who is being written to just now."""
-        return set(self._tasks.values())
+        """Who is being written to just now, or was and it is not yet written down."""
+        return set(self._busy.values())
 
     def start(self, chosen: Try) -> None:
         task = asyncio.create_task(self._send(chosen))
-        self._tasks[task] = chosen.message.recipient
+        self._tasks.add(task)
+        self._busy[chosen.message.id] = chosen.message.recipient
         IN_FLIGHT.inc()
         task.add_done_callback(self._done)
+
+    def written_down(self, outcomes: Sequence[Outcome]) -> None:
+        """These outcomes, the oldest ones of `results`, need not be kept any longer."""
+        del self.results.outcomes[: len(outcomes)]
+        for outcome in outcomes:
+            self._busy.pop(outcome.message_id, None)
 
     async def wait_for_one(self) -> None:
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +93,7 @@ class Sending:
         await asyncio.gather(*late, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
+        self._tasks.discard(task)
         IN_FLIGHT.dec()
         self._ended()
 
