@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from messaging.suppressions import Suppressed
 
 SHORT_HOLD_S = 1.0
 """A provider that says "not now" for no longer is waited for with the message in hand."""
+LATE_S_MAX = 5.0
+"""Who cannot leave for so long after her turn has come asks for another one."""
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +103,7 @@ class Sending:
     async def _send(self, chosen: Try) -> None:
         result: SendResult = Unknown("stopped_while_sending")
         try:
-            if chosen.delay_s and (held_s := await self._turn(chosen)):
+            if held_s := await self._turn(chosen):
                 result = Failed("rate_limited", permanent=False, retry_after_s=held_s)
                 return
             async with asyncio.timeout(self._timeout_s):
@@ -120,12 +123,19 @@ class Sending:
 
     async def _turn(self, chosen: Try) -> float:
         """Wait for it. If the provider wants to be left alone for long: how long, in seconds."""
-        await asyncio.sleep(chosen.delay_s)
-        held_s = self._gates.held(chosen)
-        if 0 < held_s <= SHORT_HOLD_S:
-            await asyncio.sleep(held_s + chosen.delay_s)  # as far apart as they were
-            return 0.0
-        return held_s
+        if chosen.delay_s:
+            await asyncio.sleep(chosen.delay_s)
+            held_s = self._gates.held(chosen)
+            if held_s > SHORT_HOLD_S:
+                return held_s
+            if held_s > 0:
+                await asyncio.sleep(held_s + chosen.delay_s)  # as far apart as they were
+        patient_until = time.monotonic() + LATE_S_MAX
+        while (too_soon_s := await self._gates.leave(chosen)) > 0:
+            if time.monotonic() > patient_until:
+                return too_soon_s
+            await asyncio.sleep(too_soon_s)
+        return 0.0
 
     def _judged(self, chosen: Try, result: SendResult) -> Outcome:
         now = self._clock.now()
