@@ -209,7 +209,7 @@ class Dispatcher:
         tries = []
         for each, wait in zip(first.values(), waits, strict=True):
             if wait <= PATIENCE_S:
-                tries.append(replace(each, delay_s=wait))
+                tries.append(replace(each, delay_s=wait) if wait else each)
             else:
                 self._turns[each.message.id] = time.monotonic() + wait
         return [each for each in decided if isinstance(each, Held)], tries
