@@ -18,8 +18,8 @@ from pathlib import Path
 import structlog
 from redis.asyncio import Redis
 
+from app.collector import spare_the_collector
 from app.database import database
-from app.processes import spare_the_collector
 from benchmarks.dispatch_parts.base import in_daytime
 from benchmarks.dispatch_parts.letters import provide_templates
 from bot.telegram import make_telegram_bot
