@@ -63,6 +63,17 @@ def judge(
     fallback_at = None
     if chosen.fallback_after_us is not None:
         fallback_at = to_micros(at) + chosen.fallback_after_us
+    if isinstance(result, Sent):
+        return Outcome(
+            message_id=chosen.message.id,
+            state="sent",
+            attempt_id=chosen.outgoing.attempt_id,
+            attempt_state="sent",
+            fallback_at=fallback_at,
+            provider_ids=(result.provider_id, *result.more_ids),
+            # Of reading tell our own links and chats, which know the try.
+            traced=bool(set(chosen.channel.reports) - {Status.READ}),
+        )
     tried = Outcome(
         message_id=chosen.message.id,
         state="unknown",
@@ -70,15 +81,6 @@ def judge(
         attempt_state="unknown",
         fallback_at=fallback_at,
     )
-    if isinstance(result, Sent):
-        return replace(
-            tried,
-            state="sent",
-            attempt_state="sent",
-            provider_ids=(result.provider_id, *result.more_ids),
-            # Of reading tell our own links and chats, which know the try.
-            traced=bool(set(chosen.channel.reports) - {Status.READ}),
-        )
     if isinstance(result, Failed):
         failed = replace(tried, state="failed", attempt_state="failed", fallback_at=None)
         return _after_failure(chosen, failed, result, at=at, rules=rules, chance=chance)

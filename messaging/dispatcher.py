@@ -117,7 +117,7 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Work until nothing is due and nothing is under way. For tests and simulations."""
-        while await self._cycle() or self._sending or self._waiting:
+        while await self._cycle() or self._sending or self._waiting or self._sending.results:
             if self._sending:
                 await self._sending.wait_for_one()
             elif self._waiting:  # for the provider's limits
@@ -129,13 +129,16 @@ class Dispatcher:
 
     async def _cycle(self) -> bool:
         """One round; returns whether anything has moved."""
-        recorded = await self._record()
-        now = self._clock.now()
-        await self._beat(now)
-        await outbox.queue_fallbacks(at=now)
-        events = await handle_events(self._notices, at=now)
-        claimed = await self._claim()
-        begun = await self._begin()
+        recording = asyncio.create_task(self._record())
+        try:  # what has come back is written down while the next ones are decided
+            now = self._clock.now()
+            await self._beat(now)
+            await outbox.queue_fallbacks(at=now)
+            events = await handle_events(self._notices, at=now)
+            claimed = await self._claim()
+            begun = await self._begin()
+        finally:
+            recorded = await recording
         return bool(recorded or events or claimed or begun)
 
     async def _beat(self, now: datetime) -> None:
@@ -212,7 +215,7 @@ class Dispatcher:
         tries = []
         for each, wait in zip(first.values(), waits, strict=True):
             if wait <= PATIENCE_S:
-                tries.append(replace(each, delay_s=wait))
+                tries.append(replace(each, delay_s=wait) if wait else each)
             else:
                 self._turns[each.message.id] = time.monotonic() + wait
         return [each for each in decided if isinstance(each, Held)], tries
@@ -252,7 +255,8 @@ class Dispatcher:
         async with transaction():
             own = await attempts.record(self._owner, batch, at=now)
             await suppress(dead, at=now)
-        del results.outcomes[: len(batch)], results.dead[: len(dead)]
+        self._sending.written_down(batch)
+        del results.dead[: len(dead)]
         for outcome in batch:
             if outcome.message_id not in own:
                 log.warning("outcome_came_after_lease", message_id=outcome.message_id)

@@ -10,12 +10,13 @@ from messaging.facts import Before, Facts, Person
 from messaging.links import Links
 from messaging.outbox import Claimed
 from messaging.policy import habits
-from messaging.policy.caps import DAY_US, DEFAULT_RULES, Contact, Rule, horizon, own_rule
+from messaging.policy.caps import DAY_US, DEFAULT_RULES, Rule, Tally, horizon, own_rule
 from messaging.policy.habits import Record, Usual
 from messaging.policy.quiet_hours import Release
 from messaging.wrapping import LinkRow
 
 DEFAULT_RELEASE = Release()
+_OWN_RULE = own_rule(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Policies:
 
     def counts(self, message: Claimed, channel: str) -> bool:
         """Whether a contact must be kept of it."""
-        rules = (*self.caps, own_rule(0))
+        rules = (*self.caps, _OWN_RULE)
         return any(rule.counts.takes(message.topic, channel, message.kind) for rule in rules)
 
     def caps_of(self, person: Person) -> Sequence[Rule]:
@@ -80,20 +81,19 @@ class Case:
     person: Person
     facts: Facts
     world: World
+    rules: Sequence[Rule]
+    tally: Tally
+    """Her contacts without its own: it presses once, whatever the number of its tries."""
+
+    @classmethod
+    def of(cls, message: Claimed, person: Person, facts: Facts, world: World) -> "Case":
+        rules = world.policies.caps_of(person)
+        contacts = [contact for message_id, contact in person.contacts if message_id != message.id]
+        return cls(message, person, facts, world, rules, Tally(rules, contacts))
 
     @property
     def before(self) -> Sequence[Before]:
         return self.facts.before.get(self.message.id, ())
-
-    @property
-    def rules(self) -> Sequence[Rule]:
-        return self.world.policies.caps_of(self.person)
-
-    @property
-    def contacts(self) -> list[Contact]:
-        """Without its own: it presses once, whatever the number of its tries."""
-        own = self.message.id
-        return [contact for message_id, contact in self.person.contacts if message_id != own]
 
     def chance(self, kind: str) -> float:
         """That she sees it at an address of this kind, or gets it where that is wanted."""
