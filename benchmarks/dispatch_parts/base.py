@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from app.database import database
+from benchmarks.dispatch_parts.letters import provide_templates
 from benchmarks.harness import ServerCpu
 from loyalty.instants import to_micros
 from messaging.decisions import Policies
@@ -109,8 +110,8 @@ class Base:
 
     @classmethod
     async def make(cls, url: str, size: int) -> "Base":
-        async with database(url):
-            pass  # the migrations
+        async with database(url):  # with its migrations
+            await provide_templates()
         base = cls(await asyncpg.connect(url), size)
         for statement in _SEED:
             await base.raw.execute(statement, size, now_us())

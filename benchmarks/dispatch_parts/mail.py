@@ -21,7 +21,6 @@ from benchmarks.dispatch_parts.letters import (
     LETTER,
     LETTER_CONTEXT,
     a_letter,
-    provide_templates,
 )
 from benchmarks.dispatch_parts.workers import Options, Worker, drain_together, mail_channel
 from benchmarks.harness import Report, ServerCpu, fresh_database, interleave, median, ratio
@@ -84,7 +83,6 @@ async def bare(port: int, mails: Sequence[tuple[str, bytes]]) -> float:
 
 async def mail(report: Report, *, rounds: int, scale: float) -> None:
     """Fill in this part of the report."""
-    provide_templates()
     program = shutil.which("smtp-sink") or shutil.which(_WHERE)
     if program is None:
         print("  not run: smtp-sink is missing. apt-get install -y --no-install-recommends postfix")

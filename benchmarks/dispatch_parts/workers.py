@@ -21,7 +21,6 @@ from redis.asyncio import Redis
 from app.collector import spare_the_collector
 from app.database import database
 from benchmarks.dispatch_parts.base import in_daytime
-from benchmarks.dispatch_parts.letters import provide_templates
 from bot.telegram import make_telegram_bot
 from loyalty.clock import SystemClock
 from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status
@@ -34,7 +33,7 @@ from messaging.channels.messenger import MessengerChannel
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
 from messaging.pacing import LocalPacer, RedisPacer
-from messaging.templates import Body
+from messaging.templates import BOOK, Body
 
 TOKEN = "4242424242:a-token-of-the-benchmark-of-thirty-five"
 
@@ -170,9 +169,9 @@ async def _channel(options: Options, stack: AsyncExitStack) -> Channel:
 
 async def _work(url: str, options: Options) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    provide_templates()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database(url, migrate=False))
+        await BOOK.refresh(at_once=True)
         channel = await _channel(options, stack)
         redis = Redis.from_url(options.redis) if options.redis else None
         if redis is not None:
