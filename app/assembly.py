@@ -133,6 +133,7 @@ async def open_house(
         async with _redis(settings.redis_url) as redis:
             await BOOK.refresh(at_once=True)
             house = _assemble(settings, secret, clock or SystemClock(), redis, channels)
+            await house.programme.book.open()
             try:
                 with events.listening(house.wakeups.wake):
                     yield house
@@ -156,7 +157,9 @@ def _assemble(
 ) -> House:
     programme = build_programme(clock=clock, secret=secret, rules=settings.programme.rules())
     wakeups = Wakeups()
-    fronts = _fronts(settings, programme, redis, CodeSender(clock, programme.rules.name, wakeups))
+    fronts = _fronts(
+        settings, programme, redis, CodeSender(clock, lambda: programme.rules.name, wakeups)
+    )
     channels = list(channels)
     given = {kind for channel in channels for kind in channel.address_kinds}
     sms = None if "phone" in given else sms_channel(settings, clock)

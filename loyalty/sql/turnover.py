@@ -1,0 +1,120 @@
+"""SQL of a customer's tier and turnover: what a receipt must know, and what it writes.
+
+`{who}` is the customer's id, an expression of the statement that these are a part of.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from loyalty.database import query
+from loyalty.ledger.companion import Companion, DemandError
+
+# {first}, {last}: the months of the window; {day}, {day_end}, {month}, {month_end}: instants around
+# the receipt. EXPLAIN: primary keys, and receipt's index on (customer_id, at).
+COLUMNS = """
+  u.version, u.receipts, u.tier, u.tier_since, u.tier_before, u.falls_at, u.near_told, u.near_at,
+  (SELECT CAST(COALESCE(SUM(m.turnover_minor), 0) AS BIGINT) FROM customer_month AS m
+    WHERE m.customer_id = {who} AND m.month BETWEEN {first} AND {last}) AS window_minor,
+  CASE WHEN u.customer_id IS NULL THEN
+    EXISTS (SELECT 1 FROM receipt AS o WHERE o.customer_id = {who}) ELSE FALSE END AS is_unsummed
+"""
+EARNED = """
+  (SELECT CAST(COALESCE(SUM(e.earned_points), 0) AS BIGINT) FROM receipt AS e
+    WHERE e.customer_id = {who} AND e.at >= {day} AND e.at < {day_end}
+    AND e.state <> 'cancelled') AS day_points,
+  (SELECT CAST(COALESCE(SUM(e.earned_points), 0) AS BIGINT) FROM receipt AS e
+    WHERE e.customer_id = {who} AND e.at >= {month} AND e.at < {month_end}
+    AND e.state <> 'cancelled') AS month_points
+"""
+JOIN = "LEFT JOIN customer_turnover AS u ON u.customer_id = {who}"
+
+# $1 customer, $2 version to be, $3 receipts … $10 due; nothing comes back when the version that was
+# judged is no longer the one that stands.
+PUT = """
+INSERT INTO customer_turnover (customer_id, version, receipts, tier, tier_since, tier_before,
+  falls_at, near_told, near_at, turnover_minor, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version, receipts = excluded.receipts,
+  tier = excluded.tier, tier_since = excluded.tier_since, tier_before = excluded.tier_before,
+  falls_at = excluded.falls_at, near_told = excluded.near_told, near_at = excluded.near_at,
+  turnover_minor = excluded.turnover_minor, due_at = excluded.due_at
+WHERE customer_turnover.version = excluded.version - 1
+RETURNING customer_id
+"""
+ADD_TO_MONTH = """
+INSERT INTO customer_month (customer_id, month, turnover_minor, receipts) VALUES ({values})
+ON CONFLICT (customer_id, month) DO UPDATE SET
+  turnover_minor = customer_month.turnover_minor + excluded.turnover_minor,
+  receipts = customer_month.receipts + excluded.receipts
+"""
+_TELL_POSTGRES = """
+INSERT INTO event (id, kind, customer_id, at, payload)
+SELECT CAST(n.row ->> 0 AS BIGINT), n.row ->> 1, CAST(n.row ->> 2 AS BIGINT),
+  CAST(n.row ->> 3 AS BIGINT), n.row ->> 4
+FROM json_array_elements({events}::json) AS n(row)
+"""
+TELL = (
+    _TELL_POSTGRES.format(events="$1"),
+    """
+INSERT INTO event (id, kind, customer_id, at, payload)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1)
+""",
+)
+TURNOVER_SEEN = "turnover seen"
+"""What the writing of a turnover demands: that it is the one that was judged."""
+
+TurnoverRow = tuple[int, int, int, str, int, str, int, str, int, int, int]
+MonthRow = tuple[int, int, int, int]
+EventRow = tuple[int, str, int, int, str]
+
+
+def companion(row: TurnoverRow, month: MonthRow, events: Sequence[EventRow]) -> Companion:
+    """The customer's row, what is added to a month, and events, as a companion. Postgres."""
+    steps = [
+        f"turned AS ({PUT})",
+        f"in_month AS ({ADD_TO_MONTH.format(values='$12, $13, $14, $15')})",
+    ]
+    arguments: list[Any] = [*row, *month]
+    if events:
+        steps.append(f"tier_told AS ({_TELL_POSTGRES.format(events='$16')})")
+        arguments.append(json.dumps(events, ensure_ascii=False))
+    demand = (TURNOVER_SEEN, "EXISTS (SELECT FROM turned)")
+    return Companion(",\n".join(steps), arguments, (demand,))
+
+
+async def write(row: TurnoverRow, month: MonthRow | None, events: Sequence[EventRow]) -> None:
+    """The same, one after the other, inside a transaction. Raises DemandError: take it back."""
+    if not await query(PUT, None, *row):
+        raise DemandError(TURNOVER_SEEN)
+    if month is not None:
+        await query(ADD_TO_MONTH.format(values="$1, $2, $3, $4"), None, *month)
+    if events:
+        await query(*TELL, json.dumps(events, ensure_ascii=False))
+
+
+# --- of one customer, and of those whose time has come ---
+
+# $1 customer, $2 and $3 the months of the window.
+OF_CUSTOMER = (
+    f"SELECT {COLUMNS.format(who='$1', first='$2', last='$3')} FROM (SELECT 1) AS one "
+    f"{JOIN.format(who='$1')}"
+)
+# $1 now, $2 how many. The rows are locked, so that no receipt is judged by what is being changed.
+DUE_POSTGRES = """
+SELECT customer_id FROM customer_turnover WHERE due_at <= $1 ORDER BY due_at LIMIT $2
+FOR NO KEY UPDATE SKIP LOCKED
+"""
+DUE_SQLITE = "SELECT customer_id FROM customer_turnover WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
+
+# $1 customer. Her receipts of the time before turnover was kept.
+RECEIPTS_OF = """
+SELECT at, recorded_at, paid_minor, state FROM receipt WHERE customer_id = $1 ORDER BY at, id
+"""
+# Customers that have receipts and no turnover yet, by id; $1 the last one seen, $2 how many.
+UNSUMMED = """
+SELECT c.id FROM customer AS c WHERE c.id > $1
+AND EXISTS (SELECT 1 FROM receipt AS r WHERE r.customer_id = c.id)
+AND NOT EXISTS (SELECT 1 FROM customer_turnover AS u WHERE u.customer_id = c.id)
+ORDER BY c.id LIMIT $2
+"""
