@@ -4,6 +4,7 @@ The rules are `loyalty.rules.tiers`. Whoever changes a turnover has judged one v
 writes only if that one still stands.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +48,7 @@ def turnover_of(row: Any, customer_id: int) -> Turnover:
         return Turnover(customer_id, 0, 0, Holding(), row["window_minor"], unsummed)
     holding = Holding(
         tier=row["tier"],
-        since=row["tier_since"],
-        before=row["tier_before"],
+        rises=tuple((code, since) for code, since in json.loads(row["rises"])),
         falls_at=row["falls_at"],
         near_told=row["near_told"],
         near_at=row["near_at"],
@@ -150,9 +150,9 @@ def _row(
     receipts: int,
 ) -> sql.TurnoverRow:
     return (
-        seen.customer_id, seen.version + 1, max(receipts, 0), holding.tier, holding.since,
-        holding.before, holding.falls_at, holding.near_told, holding.near_at, turnover_minor,
-        _due_at(holding, turnover_minor, rules, now),
+        seen.customer_id, seen.version + 1, max(receipts, 0), holding.tier,
+        json.dumps(holding.rises), holding.falls_at, holding.near_told, holding.near_at,
+        turnover_minor, _due_at(holding, turnover_minor, rules, now),
     )  # fmt: skip
 
 

@@ -30,9 +30,9 @@ class CustomerTurnover(Model):
     version = fields.BigIntField()
     receipts = fields.BigIntField()  # committed and not cancelled
     tier = fields.CharField(max_length=16)
-    tier_since = fields.BigIntField()  # instants in microseconds, as the ledger keeps them
-    tier_before = fields.CharField(max_length=16)
-    falls_at = fields.BigIntField()  # the end of the grace period, or NEVER
+    rises = fields.TextField()  # JSON: [tier, since] of each step up to it
+    # instants in microseconds, as the ledger keeps them: the end of the grace period, or NEVER
+    falls_at = fields.BigIntField()
     near_told = fields.CharField(max_length=16)
     near_at = fields.BigIntField()
     turnover_minor = fields.BigIntField()  # of the window, when it was last assessed

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ONCE = 10_000
 """A multiplier of one: multipliers are counted in ten-thousandths, rounded down."""
-NAMED_MAX = 3
+NAMED_MAX = 2
 """Multipliers that a line's explanation names; the rest it counts."""
 
 

@@ -5,7 +5,6 @@ cancelled, over the current calendar month and the eleven before it, by the prog
 her balance. Instants in microseconds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -100,17 +99,20 @@ def tier_standing(code: str, turnover_minor: int, rules: TierRules) -> TierStand
     return TierStanding(rules.get(held), turnover_minor, above, missing)
 
 
+Rise = tuple[str, int]
+"""A tier and since when it is held."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """The tier that a customer holds. `before` is the one it rose from, at `since`.
+    """The tier that a customer holds, and the steps by which it rose, the last one its own.
 
     `falls_at`: the end of the grace period, NEVER while the turnover reaches the tier. `near_told`
     is the tier that she has been told is near, and `near_at` when.
     """
 
     tier: str = ""
-    since: int = 0
-    before: str = ""
+    rises: tuple[Rise, ...] = ()
     falls_at: int = NEVER
     near_told: str = ""
     near_at: int = 0
@@ -159,22 +161,32 @@ def assess(
     held, reached = rules.place(was), rules.reached(max(turnover_minor, 0))
     after = replace(holding, tier=was)
     if reached > held:
-        after = replace(after, tier=_code(rules, reached), since=now, before=after.tier)
-        after, why = replace(after, falls_at=NEVER), "reached"
-    elif reached == held:
+        risen = (*holding.rises, (_code(rules, reached), now))
+        after, why = replace(after, tier=risen[-1][0], rises=risen), "reached"
+    elif reached < held and undone_at is not None:
+        after = _without(after, rules, reached, undone_at)
+        why = "undone"
+    if rules.place(after.tier) <= reached or rules.when_less is WhenLess.KEEP:
         after = replace(after, falls_at=NEVER)
-    elif undone_at is not None and holding.since >= undone_at:
-        place = max(reached, rules.place(holding.before))
-        after, why = _fallen(after, rules, place, now), "undone"
-    if rules.place(after.tier) > reached and rules.when_less is not WhenLess.KEEP:
+    else:
+        standing = after.tier
         after = _falling(after, rules, reached, now=now, month_ends_at=month_ends_at)
-    if rules.when_less is WhenLess.KEEP:
-        after = replace(after, falls_at=NEVER)
+        why = "expired" if after.tier != standing else why
     changed = Changed(was, after.tier, why) if after.tier != was else None
     near = _near(after, turnover_minor, rules, now)
     if near is not None:
         after = replace(after, near_told=near.tier, near_at=now)
     return Assessed(after, changed, near)
+
+
+def _without(holding: Holding, rules: TierRules, reached: int, undone_at: int) -> Holding:
+    """Without the steps that were made since a receipt that is undone, as far as the turnover no
+    longer gives them."""
+    place, kept = rules.place(holding.tier), list(holding.rises)
+    while kept and kept[-1][1] >= undone_at and rules.place(kept[-1][0]) > reached:
+        kept.pop()
+        place = max(reached, rules.place(kept[-1][0]) if kept else -1)
+    return _down_to(holding, rules, place)
 
 
 def _falling(
@@ -186,15 +198,19 @@ def _falling(
     if holding.falls_at > now:
         return holding
     place = rules.place(holding.tier) - 1 if rules.when_less is WhenLess.STEP_DOWN else reached
-    fallen = _fallen(holding, rules, place, now)
+    fallen = replace(_down_to(holding, rules, place), falls_at=NEVER)
     if place <= reached:
         return fallen
     return replace(fallen, falls_at=max(now + rules.grace_days * DAY, month_ends_at))
 
 
-def _fallen(holding: Holding, rules: TierRules, place: int, now: int) -> Holding:
-    tier = _code(rules, place)
-    return replace(holding, tier=tier, since=now, before=tier, falls_at=NEVER)
+def _down_to(holding: Holding, rules: TierRules, place: int) -> Holding:
+    """The steps up to a place; one that was jumped over is held since she jumped."""
+    kept = [rise for rise in holding.rises if rules.place(rise[0]) <= place]
+    gone = holding.rises[len(kept) :]
+    if gone and place >= 0 and (not kept or rules.place(kept[-1][0]) < place):
+        kept.append((_code(rules, place), gone[0][1]))
+    return replace(holding, tier=_code(rules, place), rises=tuple(kept))
 
 
 def _near(holding: Holding, turnover_minor: int, rules: TierRules, now: int) -> Near | None:
@@ -217,9 +233,3 @@ def _code(rules: TierRules, place: int) -> str:
 def window(month: int) -> tuple[int, int]:
     """First and last month of the window that ends with `month` (see `rules.months`)."""
     return month - MONTHS + 1, month
-
-
-def turnover_in(months: Sequence[tuple[int, int]], month: int) -> int:
-    """Turnover of the window that ends with `month`, out of (month, turnover) pairs."""
-    first, last = window(month)
-    return sum(turnover for each, turnover in months if first <= each <= last)

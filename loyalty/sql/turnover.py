@@ -13,7 +13,7 @@ from loyalty.ledger.companion import Companion, DemandError
 # {first}, {last}: the months of the window; {day}, {day_end}, {month}, {month_end}: instants around
 # the receipt. EXPLAIN: primary keys, and receipt's index on (customer_id, at).
 COLUMNS = """
-  u.version, u.receipts, u.tier, u.tier_since, u.tier_before, u.falls_at, u.near_told, u.near_at,
+  u.version, u.receipts, u.tier, u.rises, u.falls_at, u.near_told, u.near_at,
   (SELECT CAST(COALESCE(SUM(m.turnover_minor), 0) AS BIGINT) FROM customer_month AS m
     WHERE m.customer_id = {who} AND m.month BETWEEN {first} AND {last}) AS window_minor,
   CASE WHEN u.customer_id IS NULL THEN
@@ -32,12 +32,12 @@ JOIN = "LEFT JOIN customer_turnover AS u ON u.customer_id = {who}"
 # $1 customer, $2 version to be, $3 receipts … $10 due; nothing comes back when the version that was
 # judged is no longer the one that stands.
 PUT = """
-INSERT INTO customer_turnover (customer_id, version, receipts, tier, tier_since, tier_before,
-  falls_at, near_told, near_at, turnover_minor, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO customer_turnover (customer_id, version, receipts, tier, rises, falls_at, near_told,
+  near_at, turnover_minor, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version, receipts = excluded.receipts,
-  tier = excluded.tier, tier_since = excluded.tier_since, tier_before = excluded.tier_before,
-  falls_at = excluded.falls_at, near_told = excluded.near_told, near_at = excluded.near_at,
+  tier = excluded.tier, rises = excluded.rises, falls_at = excluded.falls_at,
+  near_told = excluded.near_told, near_at = excluded.near_at,
   turnover_minor = excluded.turnover_minor, due_at = excluded.due_at
 WHERE customer_turnover.version = excluded.version - 1
 RETURNING customer_id
@@ -64,7 +64,7 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json
 TURNOVER_SEEN = "turnover seen"
 """What the writing of a turnover demands: that it is the one that was judged."""
 
-TurnoverRow = tuple[int, int, int, str, int, str, int, str, int, int, int]
+TurnoverRow = tuple[int, int, int, str, str, int, str, int, int, int]
 MonthRow = tuple[int, int, int, int]
 EventRow = tuple[int, str, int, int, str]
 
@@ -73,11 +73,11 @@ def companion(row: TurnoverRow, month: MonthRow, events: Sequence[EventRow]) -> 
     """The customer's row, what is added to a month, and events, as a companion. Postgres."""
     steps = [
         f"turned AS ({PUT})",
-        f"in_month AS ({ADD_TO_MONTH.format(values='$12, $13, $14, $15')})",
+        f"in_month AS ({ADD_TO_MONTH.format(values='$11, $12, $13, $14')})",
     ]
     arguments: list[Any] = [*row, *month]
     if events:
-        steps.append(f"tier_told AS ({_TELL_POSTGRES.format(events='$16')})")
+        steps.append(f"tier_told AS ({_TELL_POSTGRES.format(events='$15')})")
         arguments.append(json.dumps(events, ensure_ascii=False))
     demand = (TURNOVER_SEEN, "EXISTS (SELECT FROM turned)")
     return Companion(",\n".join(steps), arguments, (demand,))
