@@ -240,18 +240,20 @@ class Tiers:
 
     async def _assess_some(self, batch: int) -> int:
         now, rules = to_micros(self._clock.now()), self._book.rules
+        months = window(month_of(now, rules.timezone))
         async with transaction():
-            due = await query(sql.DUE_POSTGRES, sql.DUE_SQLITE, now, batch)
-            for row in due:
-                await self._assess(row["customer_id"], rules, now)
+            due = await query(*sql.DUE, now, batch, *months)
+            seen = [turnover_of(row, row["customer_id"]) for row in due]
+            judged = [_assess(each.holding, each.window_minor, rules, now, None) for each in seen]
+            rows: list[sql.TurnoverRow] = []
+            told: list[sql.EventRow] = []
+            for each, assessed in zip(seen, judged, strict=True):
+                minor, holding = each.window_minor, assessed.holding
+                rows.append(_row(each, holding, minor, rules, now, receipts=each.receipts))
+                told += _events(each.customer_id, assessed, minor, now)
+            await sql.write_many(rows, told)
             after_commit(events.announce)
         return len(due)
-
-    async def _assess(self, customer_id: int, rules: ProgrammeRules, now: int) -> None:
-        seen = await _of(customer_id, rules, now)
-        assessed = _assess(seen.holding, seen.window_minor, rules, now, None)
-        row = _row(seen, assessed.holding, seen.window_minor, rules, now, receipts=seen.receipts)
-        await sql.write(row, None, _events(customer_id, assessed, seen.window_minor, now))
 
     async def sum_up_all(self, *, batch: int = BATCH) -> int:
         """Sum up whoever has receipts from before turnover was kept; how many."""

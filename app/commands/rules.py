@@ -25,6 +25,7 @@ from loyalty.refusals import Refusal
 from loyalty.replay import Replayed, count_receipts, replay
 from loyalty.rule_book import Revision, RuleBook, unknown_names
 from loyalty.rules.months import day_of, zone
+from loyalty.turnover import Tiers
 from messaging.earning_words import headline, sentences
 
 rules = typer.Typer(no_args_is_help=True, help="The rules of the programme, revision by revision.")
@@ -162,6 +163,21 @@ async def replay_rules(
         show_json(told.as_dict())
     else:
         _show_replayed(told, language, document)
+
+
+@rules.command()
+@on_database
+async def assess(as_json: AsJson = False) -> None:
+    """Sum up customers of the time before turnover was kept, and look at the tiers that are due.
+
+    The rest a worker does by itself. May be broken off and repeated.
+    """
+    tiers = Tiers(SystemClock(), await open_book())
+    summed, assessed = await tiers.sum_up_all(), await tiers.assess_due()
+    if as_json:
+        show_json({"summed_up": summed, "assessed": assessed})
+    else:
+        out.print(f"{summed:,} customers summed up, {assessed:,} tiers looked at.")
 
 
 def _days(first: date, last: date, timezone: str) -> tuple[int, int]:

@@ -100,12 +100,45 @@ OF_CUSTOMER = (
     f"SELECT {COLUMNS.format(who='$1', first='$2', last='$3')} FROM (SELECT 1) AS one "
     f"{JOIN.format(who='$1')}"
 )
-# $1 now, $2 how many. The rows are locked, so that no receipt is judged by what is being changed.
-DUE_POSTGRES = """
-SELECT customer_id FROM customer_turnover WHERE due_at <= $1 ORDER BY due_at LIMIT $2
-FOR NO KEY UPDATE SKIP LOCKED
+# $1 now, $2 how many, $3 and $4 the months of the window. The rows are locked, so that no receipt
+# is judged by what is being changed; those that a receipt has locked have their turn next time.
+_DUE = f"""
+SELECT u.customer_id, {COLUMNS.format(who="u.customer_id", first="$3", last="$4")}
+FROM customer_turnover AS u WHERE u.due_at <= $1 ORDER BY u.due_at LIMIT $2
 """
-DUE_SQLITE = "SELECT customer_id FROM customer_turnover WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
+DUE = (_DUE + "FOR NO KEY UPDATE OF u SKIP LOCKED", _DUE)
+# $1 rows as PUT takes them, of customers whose rows are locked.
+_PUT_MANY = """
+UPDATE customer_turnover SET version = n.version, tier = n.tier, rises = n.rises,
+  falls_at = n.falls_at, near_told = n.near_told, near_at = n.near_at,
+  turnover_minor = n.turnover_minor, due_at = n.due_at
+FROM (SELECT {columns} FROM {source}) AS n WHERE customer_turnover.customer_id = n.customer_id
+"""
+_PUT_COLUMNS = (
+    ("customer_id", "BIGINT"), ("version", "BIGINT"), ("receipts", "BIGINT"), ("tier", "TEXT"),
+    ("rises", "TEXT"), ("falls_at", "BIGINT"), ("near_told", "TEXT"), ("near_at", "BIGINT"),
+    ("turnover_minor", "BIGINT"), ("due_at", "BIGINT"),
+)  # fmt: skip
+
+
+def _columns_of(row: str) -> str:
+    return ", ".join(
+        f"CAST({row} ->> {n} AS {kind}) AS {name}" for n, (name, kind) in enumerate(_PUT_COLUMNS)
+    )
+
+
+PUT_MANY = (
+    _PUT_MANY.format(columns=_columns_of("e.v"), source="json_array_elements($1::json) AS e(v)"),
+    _PUT_MANY.format(columns=_columns_of("e.value"), source="json_each($1) AS e"),
+)
+
+
+async def write_many(rows: Sequence[TurnoverRow], events: Sequence[EventRow]) -> None:
+    """Turnovers whose rows are locked by this transaction, with what is told of them."""
+    await query(*PUT_MANY, json.dumps(rows))
+    if events:
+        await query(*TELL, json.dumps(events, ensure_ascii=False))
+
 
 # $1 customer. Her receipts of the time before turnover was kept.
 RECEIPTS_OF = """
