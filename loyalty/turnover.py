@@ -208,9 +208,8 @@ async def sum_up(customer_id: int, rules: ProgrammeRules, now: int) -> None:
                 await sql.write(row, None, ())
             except DemandError:
                 raise OvertakenError from None
-            for month, (paid, count) in sorted(months.items()):
-                add = sql.ADD_TO_MONTH.format(values="$1, $2, $3, $4")
-                await query(add, None, customer_id, month, paid, count)
+            added = [(customer_id, month, *sums) for month, sums in sorted(months.items())]
+            await query(*sql.INSERT_MONTHS, json.dumps(added))
 
     await until_settled(attempt)
 
@@ -259,7 +258,8 @@ class Tiers:
         """Sum up whoever has receipts from before turnover was kept; how many."""
         done = last = 0
         while rows := await query(sql.UNSUMMED, None, last, batch):
-            for row in rows:
-                await sum_up(row["id"], self._book.rules, to_micros(self._clock.now()))
+            async with transaction():  # a commit takes longer than a customer
+                for row in rows:
+                    await sum_up(row["id"], self._book.rules, to_micros(self._clock.now()))
             done, last = done + len(rows), rows[-1]["id"]
         return done

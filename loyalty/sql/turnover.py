@@ -140,6 +140,16 @@ async def write_many(rows: Sequence[TurnoverRow], events: Sequence[EventRow]) ->
         await query(*TELL, json.dumps(events, ensure_ascii=False))
 
 
+# $1 rows as ADD_TO_MONTH takes them, of months that nobody has written to.
+_INSERT_MONTHS = """
+INSERT INTO customer_month (customer_id, month, turnover_minor, receipts)
+SELECT CAST({row} ->> 0 AS BIGINT), CAST({row} ->> 1 AS INTEGER), CAST({row} ->> 2 AS BIGINT),
+  CAST({row} ->> 3 AS BIGINT) FROM {source}
+"""
+INSERT_MONTHS = (
+    _INSERT_MONTHS.format(row="e.v", source="json_array_elements($1::json) AS e(v)"),
+    _INSERT_MONTHS.format(row="e.value", source="json_each($1) AS e"),
+)
 # $1 customer. Her receipts of the time before turnover was kept.
 RECEIPTS_OF = """
 SELECT at, recorded_at, paid_minor, state FROM receipt WHERE customer_id = $1 ORDER BY at, id
