@@ -103,6 +103,10 @@ STATUS_OF: Mapping[No | Bad, HTTPStatus] = {
     No.RECEIPT_NOT_FOUND: _S.NOT_FOUND,
     No.RECEIPT_CANCELLED: _S.CONFLICT,
     No.EVENT_TIME_REFUSED: _S.UNPROCESSABLE_ENTITY,
+    # rules of the programme
+    No.RULES_OUTDATED: _S.CONFLICT,
+    No.RULES_UNCHANGED: _S.CONFLICT,
+    No.CURRENCY_IN_USE: _S.CONFLICT,
     # staff and their machines
     No.WRONG_PASSWORD: _S.UNAUTHORIZED,
     No.STAFF_DISABLED: _S.FORBIDDEN,
@@ -174,6 +178,9 @@ SENTENCES: Mapping[No | Bad, str] = {
     No.RECEIPT_NOT_FOUND: "This till has no receipt with this number.",
     No.RECEIPT_CANCELLED: "The receipt is cancelled.",
     No.EVENT_TIME_REFUSED: "The time of the sale is in the future or too long ago.",
+    No.RULES_OUTDATED: "Somebody has saved other rules meanwhile. Look at them first.",
+    No.RULES_UNCHANGED: "These are the rules already.",
+    No.CURRENCY_IN_USE: "There are receipts in the old currency: it cannot be changed.",
     No.WRONG_PASSWORD: "The login or the password is wrong.",
     No.STAFF_DISABLED: "This account is closed.",
     No.ROLE_NOT_ALLOWED: "Your account may not do this.",

@@ -58,6 +58,10 @@ class No(StrEnum):
     RECEIPT_NOT_FOUND = "receipt_not_found"
     RECEIPT_CANCELLED = "receipt_cancelled"
     EVENT_TIME_REFUSED = "event_time_refused"
+    # rules of the programme
+    RULES_OUTDATED = "rules_outdated"
+    RULES_UNCHANGED = "rules_unchanged"
+    CURRENCY_IN_USE = "currency_in_use"
     # staff and their machines
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name, not a password
     STAFF_DISABLED = "staff_disabled"

@@ -2,6 +2,7 @@
 
 from loyalty.models.customers import ConsentFact, Customer, Identity, OneTimeCode
 from loyalty.models.ledger import LedgerAccount, LedgerHold, LedgerLot, LedgerTransaction
+from loyalty.models.programme import CustomerTurnover, RuleRevision
 from loyalty.models.receipts import (
     CardClaim,
     CardGuess,
@@ -19,6 +20,7 @@ __all__ = [
     "CardGuess",
     "ConsentFact",
     "Customer",
+    "CustomerTurnover",
     "Event",
     "Identity",
     "LedgerAccount",
@@ -30,6 +32,7 @@ __all__ = [
     "Quote",
     "Receipt",
     "ReceiptLine",
+    "RuleRevision",
     "Shop",
     "ShortCode",
     "StaffMember",
