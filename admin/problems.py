@@ -128,6 +128,10 @@ STATUS_OF: Mapping[No | Bad, HTTPStatus] = {
     No.REFERRAL_RING: _S.CONFLICT,
     No.REFERRAL_ALREADY: _S.CONFLICT,
     No.REFERRAL_TOO_LATE: _S.CONFLICT,
+    # rules of the programme
+    No.RULES_OUTDATED: _S.CONFLICT,
+    No.RULES_UNCHANGED: _S.CONFLICT,
+    No.CURRENCY_IN_USE: _S.CONFLICT,
     # staff and their machines
     No.WRONG_PASSWORD: _S.UNAUTHORIZED,
     No.STAFF_DISABLED: _S.FORBIDDEN,
@@ -223,6 +227,9 @@ SENTENCES: Mapping[No | Bad, str] = {
     No.REFERRAL_RING: "Friends cannot bring each other in a circle.",
     No.REFERRAL_ALREADY: "Somebody has brought this customer already.",
     No.REFERRAL_TOO_LATE: "A friend's code is for new customers only.",
+    No.RULES_OUTDATED: "Somebody has saved other rules meanwhile. Look at them first.",
+    No.RULES_UNCHANGED: "These are the rules already.",
+    No.CURRENCY_IN_USE: "There are receipts in the old currency: it cannot be changed.",
     No.WRONG_PASSWORD: "The login or the password is wrong.",
     No.STAFF_DISABLED: "This account is closed.",
     No.ROLE_NOT_ALLOWED: "Your account may not do this.",

@@ -31,13 +31,18 @@ from bot.webchat.transcript import Transcript
 from loyalty import events
 from loyalty.clock import Clock, SystemClock
 from loyalty.programme import Programme, build_programme
+from messaging.attention import Attention
 from messaging.channels.base import Channel
 from messaging.channels.messenger import MessengerChannel
 from messaging.channels.sms.channel import SmsChannel
 from messaging.dispatcher import Dispatcher
+from messaging.links import Links
 from messaging.notices import Notices
+from messaging.optin import OptIns
 from messaging.pacing import LocalPacer, Pacer, RedisPacer
+from messaging.templates import BOOK
 from messaging.wakeups import Wakeups
+from messaging.web import add_messaging_pages
 
 WEBHOOK_PATH = "/telegram/webhook"
 REQUEST_BYTES_MAX = 2 * 1024 * 1024
@@ -56,6 +61,9 @@ class House:
     programme: Programme
     fronts: Fronts
     wakeups: Wakeups
+    links: Links
+    opt_ins: OptIns
+    attention: Attention
     dispatcher: Dispatcher
     health: Health
     sms: SmsChannel | None
@@ -76,6 +84,7 @@ class House:
                 public_url=self.settings.web.public_url,
                 push=None if self.push is None else self.push.desk,
             ),
+            attention=self.attention,
         )
         add_admin(
             app,
@@ -83,6 +92,9 @@ class House:
             clock=self.clock,
             secret=self.secret,
             https=self.settings.public_url.startswith("https:"),
+        )
+        add_messaging_pages(
+            app, self.programme, self.links, opt_ins=self.opt_ins, attention=self.attention
         )
         if self.sms is not None:
             add_sms(app, self.sms, self.clock)
@@ -130,7 +142,9 @@ async def open_house(
                 f"the database lacks {len(pending)} migrations: run `kapsula db migrate` first"
             )
         async with _redis(settings.redis_url) as redis:
+            await BOOK.refresh(at_once=True)
             house = _assemble(settings, secret, clock or SystemClock(), redis, channels)
+            await house.programme.book.open()
             try:
                 with events.listening(house.wakeups.wake):
                     yield house
@@ -159,7 +173,11 @@ def _assemble(
         referral=settings.referral.rules(),
     )
     wakeups = Wakeups()
-    fronts = _fronts(settings, programme, redis, CodeSender(clock, programme.rules.name, wakeups))
+    links = Links(secret, settings.public_url)
+    attention = Attention(clock)
+    opt_ins = OptIns(
+        clock, programme.customers, links, wakeups, programme_name=programme.rules.name
+    )
     channels = list(channels)
     given = {kind for channel in channels for kind in channel.address_kinds}
     sms = None if "phone" in given else sms_channel(settings, clock)
@@ -171,6 +189,15 @@ def _assemble(
     push = push_room(settings, clock, secret=secret)
     if push is not None:
         channels.append(push.channel)
+    has_mail = any("email" in channel.address_kinds for channel in channels)
+    fronts = _fronts(
+        settings,
+        programme,
+        redis,
+        send_code=CodeSender(clock, lambda: programme.rules.name, wakeups),
+        opt_ins=opt_ins if has_mail else None,
+        attention=attention,
+    )
     pacer: Pacer = LocalPacer() if redis is None else RedisPacer(redis)
     messenger = MessengerChannel(fronts.bots)
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
@@ -182,6 +209,7 @@ def _assemble(
         Notices(programme.rules.currency),
         wakeups=wakeups,
         pacer=pacer,
+        links=links,
     )
     checks: dict[str, Check] = {"database": database_answers}
     if redis is not None:
@@ -193,6 +221,9 @@ def _assemble(
         programme=programme,
         fronts=fronts,
         wakeups=wakeups,
+        links=links,
+        opt_ins=opt_ins,
+        attention=attention,
         dispatcher=dispatcher,
         health=Health(checks),
         sms=sms,
@@ -203,7 +234,13 @@ def _assemble(
 
 
 def _fronts(
-    settings: Settings, programme: Programme, redis: Redis | None, send_code: CodeSender
+    settings: Settings,
+    programme: Programme,
+    redis: Redis | None,
+    *,
+    send_code: CodeSender,
+    opt_ins: OptIns | None,
+    attention: Attention,
 ) -> Fronts:
     fanout: Fanout = LocalFanout() if redis is None else RedisFanout(redis)
     chats = build_dispatcher(
@@ -212,6 +249,8 @@ def _fronts(
         send_code=send_code,
         public_url=settings.public_url,
         policy_url=settings.policy_url,
+        opt_ins=opt_ins,
+        attention=attention,
     )
     telegram = None
     if (token := settings.telegram.token) is not None:

@@ -18,14 +18,16 @@ from messaging.channels.email.connection import Server
 from messaging.channels.email.headers import UnfitAddressError, mail_address
 from messaging.channels.email.leaving import leaves_kept
 from messaging.channels.email.mailbox import BounceReader, open_mailbox
-from messaging.channels.email.mime import Sender
+from messaging.channels.email.mime import Composer, Sender
 from messaging.channels.email.pool import PoolRules
 from messaging.channels.email.providers import PROVIDERS, MailProvider
 from messaging.channels.email.signing import KeyRefusedError, Signer
 from messaging.channels.email.tokens import Tokens
+from messaging.channels.folder import FolderEmail
 from messaging.mail_webhooks import add_mail_webhook
 from messaging.statuses import take_reports
 
+EXAMPLE_SENDER = "news@example.com"
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -33,7 +35,7 @@ _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 class MailRoom:
     """`reader` is there when a mailbox takes the bounces, `provider` when somebody posts them."""
 
-    channel: EmailChannel
+    channel: EmailChannel | FolderEmail
     tokens: Tokens
     reader: BounceReader | None
     provider: MailProvider | None
@@ -57,8 +59,10 @@ class MailRoom:
 def mail_room(settings: Settings, clock: Clock, *, secret: bytes) -> MailRoom | None:
     """The channel with all around it, or None when e-mail is off. Raises SettingsError."""
     email = settings.email
-    if not email.host:
+    if not email.host and not email.folder:
         return None
+    if email.host and email.folder:
+        raise _wrong("folder", "takes the place of a mail server; set HOST or FOLDER, not both")
     tokens = Tokens(derive_key(secret, "mail tokens"))
     provider = _provider(email)
     address = _sender_address(email)
@@ -71,26 +75,46 @@ def mail_room(settings: Settings, clock: Clock, *, secret: bytes) -> MailRoom | 
         leaves_by_mail=reader is not None,
         trace_field=provider.trace_field if provider else None,
     )
-    channel = EmailChannel(
-        _server(email, hello=address.rpartition("@")[2]),
-        sender,
-        tokens=tokens,
-        clock=clock,
-        signer=_signer(email, domain=address.rpartition("@")[2]),
-        options=EmailOptions(
-            price=int(email.price * Decimal(1_000_000)),
-            per_second=email.per_second,
-            pool=PoolRules(size=email.pool),
-        ),
-    )
     return MailRoom(
-        channel=channel,
+        channel=_channel(email, sender, tokens, clock),
         tokens=tokens,
         reader=reader,
         provider=provider,
         settings=email,
         clock=clock,
     )
+
+
+def _channel(
+    email: EmailSettings, sender: Sender, tokens: Tokens, clock: Clock
+) -> EmailChannel | FolderEmail:
+    domain = sender.address.rpartition("@")[2]
+    signer = _signer(email, domain=domain)
+    price = int(email.price * Decimal(1_000_000))
+    if email.folder:
+        composer = Composer(sender, tokens, clock=clock, signer=signer)
+        return FolderEmail(composer, Path(email.folder), price=price)
+    return EmailChannel(
+        _server(email, hello=domain),
+        sender,
+        tokens=tokens,
+        clock=clock,
+        signer=signer,
+        options=EmailOptions(
+            price=price, per_second=email.per_second, pool=PoolRules(size=email.pool)
+        ),
+    )
+
+
+def preview_composer(settings: Settings, clock: Clock) -> Composer:
+    """Writes mails to look at: from the sender of the settings, unsigned, without our secret."""
+    email = settings.email
+    sender = Sender(
+        address=email.sender or EXAMPLE_SENDER,
+        name=email.sender_name or settings.programme.name,
+        brand=settings.programme.name,
+    )
+    return Composer(sender, Tokens(b"a preview is never sent"), clock=clock)
 
 
 def _server(email: EmailSettings, *, hello: str) -> Server:
@@ -112,7 +136,7 @@ def _server(email: EmailSettings, *, hello: str) -> Server:
 
 def _sender_address(email: EmailSettings) -> str:
     if not email.sender:
-        raise _wrong("sender", "is needed, since there is a mail server")
+        raise _wrong("sender", "is needed, since mail is to be sent")
     try:
         address = mail_address(email.sender)
     except UnfitAddressError:

@@ -24,6 +24,7 @@ from app.errors import PortBusyError, SettingsError
 from app.settings import Kind, Settings
 from bot.telegram import introduce, poll, set_webhook
 from messaging.channels.base import Channel
+from messaging.templates import BOOK
 
 Adorn = Callable[[House, web.Application], None]
 """Adds more pages to the web application: the demo's."""
@@ -82,11 +83,12 @@ def _check_kind(kind: Kind, settings: Settings) -> None:
 def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[], Awaitable[None]]]:
     """What runs beside the web application, each until `stop`."""
     works, polls = kind in ("worker", "all"), kind in ("bot", "all")
-    services: list[Callable[[], Awaitable[None]]] = []
+    services: list[Callable[[], Awaitable[None]]] = [lambda: house.programme.book.watch(stop)]
     if works:
         services += [
             lambda: house.dispatcher.run(stop),
             lambda: run_chores(house.programme, stop),
+            lambda: BOOK.follow(stop),
             lambda: _until(stop, house.wakeups.serve()),
         ]
         if house.sms is not None:
@@ -95,6 +97,8 @@ def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[]
             services.append(lambda: reader.run(stop))
     else:
         services.append(lambda: _until(stop, house.wakeups.tell()))
+    if kind != "worker":  # people talk to this process
+        services.append(lambda: house.attention.run(stop))
     if house.fronts.telegram is not None:
         by_webhook = house.settings.telegram.webhook_secret is not None
         if polls and not by_webhook:

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Sequence
+from pathlib import Path
 
 from aiohttp import web
 
@@ -9,6 +10,7 @@ from app.errors import SettingsError
 from app.settings import PREFIX, Settings, SmsSettings
 from loyalty.clock import Clock
 from messaging.channels.base import Report
+from messaging.channels.folder import FolderSms
 from messaging.channels.sms.channel import SmsChannel, SmsTerms
 from messaging.channels.sms.gateways import GATEWAYS
 from messaging.channels.sms.http_gateway import HttpAccount, HttpSmsChannel
@@ -27,11 +29,13 @@ def sms_channel(settings: Settings, clock: Clock) -> SmsChannel | None:
     sms = settings.sms
     if sms.gateway == "none":
         return None
-    password = _needed(sms, "password", sms.password.get_secret_value() if sms.password else "")
-    login = _needed(sms, "login", sms.login)
     terms = SmsTerms(
         sender=sms.sender, tariff=parse_tariff(sms.price), segments_per_s=sms.segments_per_s
     )
+    if sms.gateway == "folder":
+        return FolderSms(terms, Path(_needed(sms, "folder", sms.folder)), clock=clock)
+    password = _needed(sms, "password", sms.password.get_secret_value() if sms.password else "")
+    login = _needed(sms, "login", sms.login)
     if sms.gateway == "smpp":
         return SmppChannel(
             _smpp_server(sms, login, password),

@@ -29,7 +29,6 @@ import asyncio
 import itertools
 import json
 import multiprocessing
-import os
 import secrets
 import signal
 import socket
@@ -38,7 +37,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import asyncpg
@@ -50,7 +48,15 @@ from aiohttp import web
 
 from app.collector import spare_the_collector
 from app.database import database
-from benchmarks.harness import Report, fresh_database, interleave, median, percentile, ratio
+from benchmarks.harness import (
+    Report,
+    ServerCpu,
+    fresh_database,
+    interleave,
+    median,
+    percentile,
+    ratio,
+)
 from bot.assembly import build_dispatcher
 from bot.storage import dialogue_memory
 from bot.telegram import SECRET_HEADER, add_webhook, make_telegram_bot
@@ -229,42 +235,6 @@ async def reachable(http: aiohttp.ClientSession, base: str) -> None:
         except aiohttp.ClientConnectorError:
             await asyncio.sleep(0.1)
     raise RuntimeError("the server did not come up")
-
-
-def cpu_s(pid: int) -> float:
-    """Processor time of a process so far (Linux; 0 elsewhere, and for one that has ended)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0.0
-    values = stat.rsplit(")", 1)[1].split()
-    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class ServerCpu:
-    """Processor time of the server process, and of the Postgres backends that work for it."""
-
-    def __init__(self, pid: int, database: asyncpg.Connection) -> None:
-        self._pid = pid
-        self._database = database
-
-    async def read(self) -> tuple[float, float, float]:
-        """Seconds so far: server, database, and this process, which makes the load.
-
-        Backends elsewhere cannot be seen and count as 0.
-        """
-        rows = await self._database.fetch(
-            "SELECT pid FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        here = [row["pid"] for row in rows if _is_postgres(row["pid"])]
-        return cpu_s(self._pid), sum(cpu_s(pid) for pid in here), time.process_time()
-
-
-def _is_postgres(pid: int) -> bool:
-    """Not so when Postgres runs on another machine, where the number is another process's."""
-    name = Path(f"/proc/{pid}/comm")
-    return name.exists() and name.read_text().startswith("postgres")
 
 
 # ---- the load process ----

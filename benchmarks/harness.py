@@ -13,9 +13,11 @@ import platform
 import secrets
 import statistics
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -118,3 +120,39 @@ def percentile(values: Sequence[float], percent: float) -> float:
     """The nearest-rank percentile of unsorted values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far (Linux; 0 elsewhere, and for one that has ended)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    values = stat.rsplit(")", 1)[1].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class ServerCpu:
+    """Processor time of a process, and of the Postgres backends that work for it."""
+
+    def __init__(self, pid: int, database: asyncpg.Connection) -> None:
+        self._pid = pid
+        self._database = database
+
+    async def read(self) -> tuple[float, float, float]:
+        """Seconds so far: process, database, and this process, which makes the load.
+
+        Backends elsewhere cannot be seen and count as 0.
+        """
+        rows = await self._database.fetch(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        here = [row["pid"] for row in rows if _is_postgres(row["pid"])]
+        return cpu_s(self._pid), sum(cpu_s(pid) for pid in here), time.process_time()
+
+
+def _is_postgres(pid: int) -> bool:
+    """Not so when Postgres runs on another machine, where the number is another process's."""
+    name = Path(f"/proc/{pid}/comm")
+    return name.exists() and name.read_text().startswith("postgres")

@@ -16,13 +16,26 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import ErrorEvent, Message
 
 from bot.desk import Desk, SendCode
-from bot.dialogues import blocking, card, codes, friends, join, language, leave, points, start
+from bot.dialogues import (
+    blocking,
+    card,
+    codes,
+    friends,
+    join,
+    language,
+    leave,
+    points,
+    settings,
+    start,
+)
 from bot.dialogues import help as help_
 from bot.fronts import TELEGRAM, WEBCHAT
 from bot.middlewares import AnswersClicks, WhoSpeaks
 from bot.storage import DialogueMemory
 from loyalty.programme import Programme
+from messaging.attention import Attention
 from messaging.i18n import gettext, supported
+from messaging.optin import OptIns
 
 log = structlog.get_logger(__name__)
 
@@ -55,14 +68,24 @@ def build_dispatcher(
     send_code: SendCode,
     public_url: str = "",
     policy_url: str | None = None,
+    opt_ins: OptIns | None = None,
+    attention: Attention | None = None,
 ) -> Dispatcher:
     """The conversations on this programme.
 
     `send_code` gets (phone, code, language) and puts the code on its way. `public_url` is how the
     outside reaches this server: the live card's link is made of it, and left out when it is empty.
     `policy_url` is the full text of the consent to process personal data, when there is one.
+    Without `opt_ins` nobody is asked for an e-mail address, without `attention` nothing is read.
     """
-    desk = Desk(programme, send_code, public_url.rstrip("/"), policy_url)
+    desk = Desk(
+        programme,
+        send_code,
+        public_url.rstrip("/"),
+        policy_url,
+        opt_ins=opt_ins,
+        attention=attention,
+    )
     dispatcher = Dispatcher(
         storage=memory.storage,
         events_isolation=memory.isolation,
@@ -70,7 +93,11 @@ def build_dispatcher(
     )
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
-    most_asked_first = (points, card, codes, start, join, friends, language, help_, leave, blocking)
+    dispatcher.include_router(settings.typing())  # an address may look like any question
+    most_asked_first = (
+        *(points, card, codes, start, join, friends),
+        *(settings, language, help_, leave, blocking),
+    )
     for module in most_asked_first:
         dispatcher.include_router(module.router())
     for module in (friends, codes):

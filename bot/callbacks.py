@@ -50,6 +50,38 @@ class LeaveAnswer(CallbackData, prefix="leave"):
     sure: bool
 
 
+class SettingsPage(CallbackData, prefix="settings"):
+    page: Literal["main", "channels", "topics", "often", "quiet", "language", "email", "type_email"]
+
+
+class AdvertisingChoice(CallbackData, prefix="advertising"):
+    """All advertising, in one tap. Buttons say what is wanted, so that a double tap is one."""
+
+    wanted: bool
+
+
+class ChannelChoice(CallbackData, prefix="channel"):
+    channel: Literal["messenger", "email", "sms", "webpush"]
+    wanted: bool
+
+
+class SurveyChoice(CallbackData, prefix="survey"):
+    wanted: bool
+
+
+class OftenChoice(CallbackData, prefix="often"):
+    """At most so many a week; 0: by the programme's limits alone."""
+
+    most: int
+
+
+class QuietChoice(CallbackData, prefix="quiet"):
+    """Minutes since midnight; -1 twice: the programme's, 0 twice: none."""
+
+    begin: int
+    end: int
+
+
 class Menu(CallbackData, prefix="menu"):
     """A menu entry offered as an inline button."""
 

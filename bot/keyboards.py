@@ -13,18 +13,22 @@ from aiogram.types import (
 
 from bot import callbacks
 from bot.menu import BUTTONS, TOPICS
-from bot.words import _
+from bot.words import N_, _
+from messaging.i18n import LANGUAGES, gettext
 
 LANGUAGE_NAMES = {"ru": "Русский", "en": "English"}
 PHONE_HINT = "+7 900 123-45-67"  # all digits: the web chat opens the keyboard of digits for it
 CODE_HINT = "0000"
+EMAIL_HINT = "anna@example.com"
+CANCEL = N_("✖️ Cancel")
 
 
 def _inline(*rows: list[InlineKeyboardButton]) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
 
 
-def _button(text: str, data: CallbackData) -> InlineKeyboardButton:
+def button(text: str, data: CallbackData) -> InlineKeyboardButton:
+    """An inline button that carries `data`."""
     return InlineKeyboardButton(text=text, callback_data=data.pack())
 
 
@@ -36,7 +40,7 @@ def main_menu() -> ReplyKeyboardMarkup:
 def languages() -> InlineKeyboardMarkup:
     return _inline(
         [
-            _button(name, callbacks.LanguageChoice.model_validate({"language": code}))
+            button(name, callbacks.LanguageChoice.model_validate({"language": code}))
             for code, name in LANGUAGE_NAMES.items()
         ]
     )
@@ -46,8 +50,8 @@ def consent(wording: str, policy_url: str | None) -> InlineKeyboardMarkup:
     answer = callbacks.ConsentAnswer
     return _inline(
         [InlineKeyboardButton(text=_("Read the full text"), url=policy_url)] if policy_url else [],
-        [_button(_("I agree"), answer(wording=wording, agreed=True))],
-        [_button(_("Not now"), answer(wording=wording, agreed=False))],
+        [button(_("I agree"), answer(wording=wording, agreed=True))],
+        [button(_("Not now"), answer(wording=wording, agreed=False))],
     )
 
 
@@ -55,8 +59,8 @@ def marketing(wording: str) -> InlineKeyboardMarkup:
     answer = callbacks.MarketingAnswer
     return _inline(
         [
-            _button(_("Yes, please"), answer(wording=wording, agreed=True)),
-            _button(_("No, thanks"), answer(wording=wording, agreed=False)),
+            button(_("Yes, please"), answer(wording=wording, agreed=True)),
+            button(_("No, thanks"), answer(wording=wording, agreed=False)),
         ]
     )
 
@@ -70,16 +74,30 @@ def type_phone() -> ForceReply:
     return ForceReply(input_field_placeholder=PHONE_HINT)
 
 
+def type_email() -> ReplyKeyboardMarkup:
+    """A way back, and a hint of what is expected."""
+    return ReplyKeyboardMarkup(
+        keyboard=[[KeyboardButton(text=_(CANCEL))]],
+        resize_keyboard=True,
+        input_field_placeholder=EMAIL_HINT,
+    )
+
+
+def cancel_labels() -> set[str]:
+    """The way back in every language: she may have changed it meanwhile."""
+    return {gettext(language, CANCEL) for language in LANGUAGES}
+
+
 def type_code() -> InlineKeyboardMarkup:
     return _inline(
-        [_button(_("Send again"), callbacks.CodeStep(action="resend"))],
-        [_button(_("Another number"), callbacks.CodeStep(action="other_number"))],
+        [button(_("Send again"), callbacks.CodeStep(action="resend"))],
+        [button(_("Another number"), callbacks.CodeStep(action="other_number"))],
     )
 
 
 def card(live_url: str | None) -> InlineKeyboardMarkup:
     return _inline(
-        [_button(_("🔄 Refresh"), callbacks.CardRefresh())],
+        [button(_("🔄 Refresh"), callbacks.CardRefresh())],
         [InlineKeyboardButton(text=_("Open the live card"), url=live_url)] if live_url else [],
     )
 
@@ -95,7 +113,7 @@ def _statement(
 ) -> InlineKeyboardMarkup | None:
     """Made once: many accounts have operations at the same places, and each is asked for often."""
     numbers = [
-        _button(str(number), callbacks.Why(seq=seq, page=page))
+        button(str(number), callbacks.Why(seq=seq, page=page))
         for number, seq in enumerate(places, 1)
     ]
     paging = []
@@ -107,7 +125,7 @@ def _statement(
 
 
 def _page_button(text: str, before: int) -> InlineKeyboardButton:
-    return _button(text, callbacks.StatementPage(before=before))
+    return button(text, callbacks.StatementPage(before=before))
 
 
 def back_to_statement(page: int) -> InlineKeyboardMarkup:
@@ -115,20 +133,20 @@ def back_to_statement(page: int) -> InlineKeyboardMarkup:
 
 
 def enter_code() -> InlineKeyboardMarkup:
-    return _inline([_button(_("Enter a promo code"), callbacks.EnterCode(what="promo"))])
+    return _inline([button(_("Enter a promo code"), callbacks.EnterCode(what="promo"))])
 
 
 def friends(share_url: str | None) -> InlineKeyboardMarkup:
     return _inline(
         [InlineKeyboardButton(text=_("Send to a friend"), url=share_url)] if share_url else [],
-        [_button(_("A friend invited me"), callbacks.EnterCode(what="friend"))],
+        [button(_("A friend invited me"), callbacks.EnterCode(what="friend"))],
     )
 
 
 def leave() -> InlineKeyboardMarkup:
     return _inline(
         [
-            _button(_("Yes, forget me here"), callbacks.LeaveAnswer(sure=True)),
-            _button(_("No, stay"), callbacks.LeaveAnswer(sure=False)),
+            button(_("Yes, forget me here"), callbacks.LeaveAnswer(sure=True)),
+            button(_("No, stay"), callbacks.LeaveAnswer(sure=False)),
         ]
     )

@@ -57,6 +57,16 @@ TOPICS: Mapping[str, Topic] = {
             ("друз", "друг", "подруг", "пригла", "рефера", "friend", "invit", "referral"),
         ),
         Topic(
+            "settings",
+            N_("⚙️ Settings"),
+            N_("What comes to you, where and how often"),
+            (
+                *("настро", "уведомл", "оповещ", "рассыл", "реклам", "отписа", "отпиш", "подпис"),
+                *("тихи", "почт", "имейл", "setting", "notif", "advert", "mailing", "unsubscri"),
+                *("quiet", "email", "spam", "спам"),
+            ),
+        ),
+        Topic(
             "language",
             N_("🌐 Language"),
             N_("Choose the language"),
@@ -77,16 +87,14 @@ TOPICS: Mapping[str, Topic] = {
                 "выйти",
                 "выход",
                 "забуд",
-                "отписа",
                 "leave",
                 "logout",
                 "forget",
-                "unsubscri",
             ),
         ),
     )
 }
-BUTTONS = (("card", "points"), ("codes", "friends"), ("language", "help"))
+BUTTONS = (("card", "points"), ("codes", "friends"), ("settings", "help"))
 """The reply keyboard, row by row."""
 
 _WORD = re.compile(r"[^\W\d_]+")

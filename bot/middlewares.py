@@ -12,7 +12,7 @@ from aiogram.types import CallbackQuery, Chat, TelegramObject, Update, User
 
 from bot.desk import Desk
 from bot.dialogues.points import PAGE, page_asked
-from bot.fronts import Front, front_of
+from bot.fronts import TELEGRAM, Front, front_of
 from bot.turns import Turn
 from bot.words import Words, speaking
 from loyalty.customers import CustomerView, Glance
@@ -39,6 +39,7 @@ class WhoSpeaks(BaseMiddleware):
             return None
         assert isinstance(event, Update)
         front = front_of(data["bot"])
+        self._hear(front, user, event)
         customer, glance = await self._read(front, user, page_asked(event))
         rules = self._desk.programme.rules
         if customer is None:
@@ -51,6 +52,16 @@ class WhoSpeaks(BaseMiddleware):
         data |= {"turn": turn, "customer": customer, "glance": glance}
         with speaking(language):
             return await handler(event, data)
+
+    def _hear(self, front: Front, user: User, event: Update) -> None:
+        """Whoever writes or presses has read; the web chat tells by itself what is seen."""
+        if self._desk.attention is None or front.kind != TELEGRAM.kind:
+            return
+        now = self._desk.programme.clock.now()
+        if event.message is not None:  # it may have waited for us at Telegram
+            self._desk.attention.spoke(front.kind, str(user.id), min(event.message.date, now))
+        elif event.callback_query is not None:
+            self._desk.attention.spoke(front.kind, str(user.id), now)
 
     async def _read(
         self, front: Front, user: User, before: int | None

@@ -46,6 +46,9 @@ SENTENCES: dict[No, Sentence] = {
     No.INVALID_PHONE: lambda r, w: _(
         "This does not look like a phone number. Please write it like this: +7 900 123-45-67."
     ),
+    No.INVALID_EMAIL: lambda r, w: _(
+        "This does not look like an e-mail address. Please write it like this: anna@example.com."
+    ),
     No.CONTACT_NOT_OWN: lambda r, w: _(
         "This is somebody else's number. Please share your own with the button below."
     ),

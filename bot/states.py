@@ -1,5 +1,5 @@
-"""Where a conversation can stand. Only joining has steps; all else is question and answer, or waits
-for one line."""
+"""Where a conversation can stand. Joining has steps; a few others wait for one line that is typed;
+all else is ask and answer."""
 
 from aiogram.fsm.state import State, StatesGroup
 
@@ -23,3 +23,9 @@ class Friends(StatesGroup):
     """The next line is the code of who brought her."""
 
     entry = State()
+
+
+class Settings(StatesGroup):
+    """Only an e-mail address is typed there; all else is buttons."""
+
+    email = State()

@@ -1,7 +1,7 @@
 """Customers: joining, and what they change themselves; what one can ask is in `customer_reads`."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -9,16 +9,16 @@ from loyalty import consents, events
 from loyalty.clock import Clock
 from loyalty.conflicts import until_settled
 from loyalty.customer_reads import CustomerReads, CustomerView, Glance, Operation
-from loyalty.database import query, transaction
-from loyalty.identities import FRONTS, normalise_name, normalise_phone
+from loyalty.database import dialect, query, transaction
+from loyalty.identities import FRONTS, normalise_email, normalise_name, normalise_phone
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from loyalty.ledger import Ledger
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import card_number
 from loyalty.rules.commands import Accrue, Posted
 from loyalty.rules.consents import Consents
-from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.texts import is_plain
 from loyalty.sql import customers as sql
 
@@ -55,9 +55,9 @@ class _Application:
 class Customers(CustomerReads):
     """Everything about who the customer is. Points are the ledger's, the card is `cards`'."""
 
-    def __init__(self, clock: Clock, rules: ProgrammeRules, ledger: Ledger) -> None:
+    def __init__(self, clock: Clock, book: RuleBook, ledger: Ledger) -> None:
         super().__init__(clock)
-        self._rules = rules
+        self._book = book
         self._ledger = ledger
 
     # -- joining --------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class Customers(CustomerReads):
             return refuse(No.CONTACT_NOT_OWN)
         if not consent_wording:
             return refuse(No.CONSENT_REQUIRED, purpose="processing")
-        e164 = normalise_phone(phone, self._rules.region)
+        e164 = normalise_phone(phone, self._book.rules.region)
         if isinstance(e164, Refusal):
             return e164
         proper_name = normalise_name(name)
@@ -145,7 +145,7 @@ class Customers(CustomerReads):
             customer_id,
             application.name,
             application.language,
-            self._rules.timezone,
+            self._book.rules.timezone,
             to_micros(now),
         )
         await self._add_identities(
@@ -157,7 +157,7 @@ class Customers(CustomerReads):
         await self._record_consents(application, customer_id)
         customer = await self.get(customer_id)
         assert customer is not None
-        gift = self._rules.welcome_points
+        gift = self._book.rules.welcome_points
         payload = {
             "front": application.front_kind,
             "source": application.source,
@@ -171,7 +171,7 @@ class Customers(CustomerReads):
         return Joined(customer, is_new=True, welcome_points=gift)
 
     def _welcome(self, customer_id: int, points: int, now: datetime) -> Accrue:
-        days = self._rules.welcome_points_live_days
+        days = self._book.rules.welcome_points_live_days
         return Accrue(
             key=f"welcome:{customer_id}",
             business_key=f"welcome:{customer_id}",
@@ -216,6 +216,35 @@ class Customers(CustomerReads):
             return proper_name
         await query(sql.SET_NAME, None, customer_id, proper_name)
         return await self.get(customer_id) or refuse(No.CUSTOMER_NOT_FOUND)
+
+    async def give_email(self, customer_id: int, email: str) -> CustomerView | Refusal:
+        """Make this her e-mail address in place of another; she has shown that it is hers.
+
+        Refused: invalid_email, identity_taken (it is another customer's), customer_not_found.
+        """
+        proper = normalise_email(email)
+        if isinstance(proper, Refusal):
+            return proper
+        return await until_settled(lambda: self._give_email(customer_id, proper))
+
+    async def _give_email(self, customer_id: int, email: str) -> CustomerView | Refusal:
+        async with transaction():
+            if dialect() == "postgres":  # SQLite has one writer
+                await query(sql.LOCK, None, customer_id)
+            customer = await self.get(customer_id)
+            if customer is None:
+                return refuse(No.CUSTOMER_NOT_FOUND)
+            owner = await self.by_identity("email", email)
+            if owner is not None and owner.id != customer_id:
+                return refuse(No.IDENTITY_TAKEN, kind="email")
+            if owner is not None:
+                await query(sql.SET_PROOF, None, "email", email, "opt_in")
+                return customer
+            if customer.email is not None:
+                now = to_micros(self._clock.now())
+                await query(sql.END_IDENTITY, None, "email", customer.email, now)
+            await self._add_identities(customer_id, ("email", email, "opt_in"))
+            return replace(customer, email=email)
 
     async def record_consent(
         self,

@@ -11,8 +11,10 @@ from loyalty.one_time_codes import OneTimeCodes
 from loyalty.promo import Promo
 from loyalty.promo_campaigns import PromoCampaigns
 from loyalty.referral import Referrals
+from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.referral import ReferralRules
+from loyalty.turnover import Tiers
 
 DEFAULT_REFERRAL = ReferralRules()
 
@@ -20,21 +22,28 @@ DEFAULT_REFERRAL = ReferralRules()
 @dataclass(frozen=True, slots=True)
 class Programme:
     clock: Clock
-    rules: ProgrammeRules
+    book: RuleBook
     ledger: Ledger
     customers: Customers
     codes: OneTimeCodes
     cards: Cards
     checkout: Checkout
+    tiers: Tiers
     promo: Promo
     campaigns: PromoCampaigns
     referrals: Referrals
 
+    @property
+    def rules(self) -> ProgrammeRules:
+        """The rules that are in force now."""
+        return self.book.rules
+
     async def tidy(self) -> None:
         """What has to be done now and then, by any one process: points whose time has come, holds
-        that timed out, codes that are of no use to anybody."""
+        that timed out, tiers whose time has come, codes that are of no use to anybody."""
         await self.ledger.release_due()
         await self.ledger.expire_due()
+        await self.tiers.assess_due()
         await self.promo.tidy()
         await self.referrals.settle()
         await self.checkout.forget_old()
@@ -53,19 +62,20 @@ def build_programme(
     rules: ProgrammeRules,
     referral: ReferralRules = DEFAULT_REFERRAL,
 ) -> Programme:
-    """Put the programme together. `secret` (32 bytes or more) signs card codes and links."""
-    ledger = Ledger(clock)
-    cards = Cards(clock, secret, rules)
-    promo = Promo(clock)
+    """Put the programme together. `secret` (32 bytes or more) signs card codes and links; `rules`
+    are in force until `Programme.book` has been opened, or refreshed, and knows others."""
+    ledger, book, promo = Ledger(clock), RuleBook(clock, rules), Promo(clock)
+    cards = Cards(clock, secret, book)
     return Programme(
         clock=clock,
-        rules=rules,
+        book=book,
         ledger=ledger,
-        customers=Customers(clock, rules, ledger),
+        customers=Customers(clock, book, ledger),
         codes=OneTimeCodes(clock, secret, rules.region),
         cards=cards,
-        checkout=Checkout(clock, rules, ledger, cards, promo),
+        checkout=Checkout(clock, book, ledger, cards, promo),
+        tiers=Tiers(clock, book),
         promo=promo,
         campaigns=PromoCampaigns(clock),
-        referrals=Referrals(clock, ledger, referral, rules.cancel_clawback),
+        referrals=Referrals(clock, ledger, referral, book),
     )

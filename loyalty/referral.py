@@ -18,8 +18,9 @@ from loyalty.database import dialect, query, transaction
 from loyalty.instants import NEVER, from_micros, to_micros
 from loyalty.ledger import Ledger
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rule_book import RuleBook
 from loyalty.rules import referral as rules_of
-from loyalty.rules.commands import Accrue, Clawback, Command, Posted, Reverse
+from loyalty.rules.commands import Accrue, Command, Posted, Reverse
 from loyalty.rules.promo_codes import SHORT_PAYLOAD, code_of, spellings
 from loyalty.rules.referral import CHAIN_MAX, DAY, Invitation, ReferralRules
 from loyalty.sql import referral as sql
@@ -38,13 +39,11 @@ class Friends:
 
 
 class Referrals:
-    def __init__(
-        self, clock: Clock, ledger: Ledger, rules: ReferralRules, clawback: Clawback
-    ) -> None:
+    def __init__(self, clock: Clock, ledger: Ledger, rules: ReferralRules, book: RuleBook) -> None:
         self._clock = clock
         self._ledger = ledger
         self.rules = rules
-        self._clawback = clawback
+        self._book = book
 
     def _now(self) -> int:
         return to_micros(self._clock.now())
@@ -169,7 +168,7 @@ class Referrals:
         )
 
     async def _take_back(self, friend_id: int, referrer_id: int, row: Any) -> None:
-        now = self._now()
+        now, revision = self._now(), await self._book.of(row["rules_revision"])
         given = (
             ("friend", friend_id, row["friend_accrual_id"]),
             ("referrer", referrer_id, row["referrer_accrual_id"]),
@@ -180,7 +179,7 @@ class Referrals:
                 account_id=account_id,
                 transaction_id=accrual_id,
                 at=now,
-                clawback=self._clawback,
+                clawback=revision.rules.cancel_clawback,
                 reason="referral",
             )
             for role, account_id, accrual_id in given

@@ -84,6 +84,10 @@ class No(StrEnum):
     REFERRAL_RING = "referral_ring"
     REFERRAL_ALREADY = "referral_already"
     REFERRAL_TOO_LATE = "referral_too_late"
+    # rules of the programme
+    RULES_OUTDATED = "rules_outdated"
+    RULES_UNCHANGED = "rules_unchanged"
+    CURRENCY_IN_USE = "currency_in_use"
     # staff and their machines
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name, not a password
     STAFF_DISABLED = "staff_disabled"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from loyalty.instants import to_micros
 from messaging.attempts import Beginning, Outcome, Verdict
-from messaging.channels.base import Failed, SendResult, Sent
+from messaging.channels.base import Failed, SendResult, Sent, Status
 from messaging.decisions import Held, Try
 from messaging.policy.retries import RetryRules, retry_delay_s
 from messaging.suppressions import Suppressed
@@ -63,6 +63,17 @@ def judge(
     fallback_at = None
     if chosen.fallback_after_us is not None:
         fallback_at = to_micros(at) + chosen.fallback_after_us
+    if isinstance(result, Sent):
+        return Outcome(
+            message_id=chosen.message.id,
+            state="sent",
+            attempt_id=chosen.outgoing.attempt_id,
+            attempt_state="sent",
+            fallback_at=fallback_at,
+            provider_ids=(result.provider_id, *result.more_ids),
+            # Of reading tell our own links and chats, which know the try.
+            traced=bool(set(chosen.channel.reports) - {Status.READ}),
+        )
     tried = Outcome(
         message_id=chosen.message.id,
         state="unknown",
@@ -70,14 +81,6 @@ def judge(
         attempt_state="unknown",
         fallback_at=fallback_at,
     )
-    if isinstance(result, Sent):
-        return replace(
-            tried,
-            state="sent",
-            attempt_state="sent",
-            provider_ids=(result.provider_id, *result.more_ids),
-            traced=bool(chosen.channel.reports),
-        )
     if isinstance(result, Failed):
         failed = replace(tried, state="failed", attempt_state="failed", fallback_at=None)
         return _after_failure(chosen, failed, result, at=at, rules=rules, chance=chance)

@@ -25,6 +25,7 @@ from messaging.decisions import Held, Policies, Try, World, decide_all
 from messaging.delivery import beginning, verdict
 from messaging.facts import load_base, load_facts, lock_customers
 from messaging.gates import PATIENCE_S, Gates
+from messaging.links import Links
 from messaging.metrics import MESSAGES
 from messaging.notices import Notices, handle_events
 from messaging.outbox import Claimed
@@ -33,6 +34,7 @@ from messaging.policy.habits import Record
 from messaging.policy.retries import RetryRules
 from messaging.sending import Sending
 from messaging.suppressions import suppress
+from messaging.tracking import keep_links
 from messaging.wakeups import Wakeups
 
 BASE_LIVES = timedelta(minutes=10)
@@ -65,6 +67,7 @@ class Dispatcher:
         wakeups: Wakeups | None = None,
         pacer: Pacer | None = None,
         policies: Policies | None = None,
+        links: Links | None = None,
         rules: DispatcherRules | None = None,
     ) -> None:
         self._clock = clock
@@ -74,6 +77,7 @@ class Dispatcher:
         self._notices = notices
         self._wakeups = wakeups or Wakeups()
         self._policies = policies or Policies()
+        self._links = links
         self._rules = rules or DispatcherRules()
         self._owner = secrets.token_hex(8)
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
@@ -113,7 +117,7 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Work until nothing is due and nothing is under way. For tests and simulations."""
-        while await self._cycle() or self._sending or self._waiting:
+        while await self._cycle() or self._sending or self._waiting or self._sending.results:
             if self._sending:
                 await self._sending.wait_for_one()
             elif self._waiting:  # for the provider's limits
@@ -125,13 +129,16 @@ class Dispatcher:
 
     async def _cycle(self) -> bool:
         """One round; returns whether anything has moved."""
-        recorded = await self._record()
-        now = self._clock.now()
-        await self._beat(now)
-        await outbox.queue_fallbacks(at=now)
-        events = await handle_events(self._notices, at=now)
-        claimed = await self._claim()
-        begun = await self._begin()
+        recording = asyncio.create_task(self._record())
+        try:  # what has come back is written down while the next ones are decided
+            now = self._clock.now()
+            await self._beat(now)
+            await outbox.queue_fallbacks(at=now)
+            events = await handle_events(self._notices, at=now)
+            claimed = await self._claim()
+            begun = await self._begin()
+        finally:
+            recorded = await recording
         return bool(recorded or events or claimed or begun)
 
     async def _beat(self, now: datetime) -> None:
@@ -175,6 +182,7 @@ class Dispatcher:
             )
             settled, tries = await self._decide([*chosen, *rivals], now)
             begun = await attempts.begin(self._owner, [beginning(t) for t in tries], at=now)
+            await keep_links([row for each in tries for row in each.links])
             told = [*map(verdict, settled), *map(verdict, tries)]
             await attempts.tell(told, at=now)
         self._waiting += rivals
@@ -196,6 +204,7 @@ class Dispatcher:
             shut=self._gates.shut(at),
             base=self._base,
             now=at,
+            links=self._links,
         )
         decided = decide_all(messages, facts, world)
         first: dict[tuple[str, str], Try] = {}
@@ -206,7 +215,7 @@ class Dispatcher:
         tries = []
         for each, wait in zip(first.values(), waits, strict=True):
             if wait <= PATIENCE_S:
-                tries.append(replace(each, delay_s=wait))
+                tries.append(replace(each, delay_s=wait) if wait else each)
             else:
                 self._turns[each.message.id] = time.monotonic() + wait
         return [each for each in decided if isinstance(each, Held)], tries
@@ -246,7 +255,8 @@ class Dispatcher:
         async with transaction():
             own = await attempts.record(self._owner, batch, at=now)
             await suppress(dead, at=now)
-        del results.outcomes[: len(batch)], results.dead[: len(dead)]
+        self._sending.written_down(batch)
+        del results.dead[: len(dead)]
         for outcome in batch:
             if outcome.message_id not in own:
                 log.warning("outcome_came_after_lease", message_id=outcome.message_id)

@@ -13,16 +13,18 @@ from loyalty.rules.consents import Consents, standing
 from messaging import suppressions
 from messaging.outbox import Claimed
 from messaging.policy.caps import Contact
-from messaging.policy.consent import OptIn, Suppression
+from messaging.policy.consent import CONFIRMING_PROOFS, OptIn, Suppression
 from messaging.policy.fronts import Front
 from messaging.policy.habits import Record
 from messaging.policy.quiet_hours import QuietHours
+from messaging.preferences import Wishes, wishes_of
 from messaging.push_subscriptions import subscriptions_of
 from messaging.records import as_list, listed
 
 Address = tuple[str, str]
 """Kind and value."""
 NO_QUIET = QuietHours(begin=0, end=0)
+NO_WISHES = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Person:
     habits: Mapping[str, Record] = field(default_factory=dict)
     weekly_max: int | None = None
     quiet: QuietHours | None = None
+    stops: Sequence[Suppression] = ()
+    """The topics that she does not want, at whatever address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,7 @@ def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[i
 
 _PEOPLE = listed(
     """
-    SELECT c.id, c.language, c.timezone, c.erased_at, p.weekly_max, p.quiet_from, p.quiet_until
-    FROM customer c LEFT JOIN preference p ON p.customer_id = c.id WHERE c.id IN {list}
+    SELECT id, language, timezone, erased_at FROM customer WHERE id IN {list}
     """
 )
 # The newest address of a kind is the one she uses; the chat's threads tell when she was there.
@@ -187,8 +190,11 @@ async def _people(
     consents = await _grouped(_CONSENTS, pressing)
     contacts = await _grouped(_CONTACTS, pressing, since)
     habits = await _grouped(_HABITS, ids)
-    people = {
-        row["id"]: Person(
+    wishes = await wishes_of(ids)
+    people = {}
+    for row in await query(*_PEOPLE, as_list(ids)):
+        hers = wishes.get(row["id"], NO_WISHES)
+        people[row["id"]] = Person(
             language=row["language"],
             timezone=row["timezone"],
             erased=row["erased_at"] is not None,
@@ -196,16 +202,13 @@ async def _people(
             consents=standing((p, c, bool(yes)) for p, c, yes in consents.get(row["id"], ())),
             contacts=[(m, Contact(*rest)) for m, *rest in contacts.get(row["id"], ())],
             habits={channel: Record(*counts) for channel, *counts in habits.get(row["id"], ())},
-            weekly_max=row["weekly_max"],
-            quiet=_quiet(row["quiet_from"], row["quiet_until"]),
+            weekly_max=hers.weekly_max,
+            quiet=None
+            if hers.quiet is None
+            else QuietHours(begin=hers.quiet[0], end=hers.quiet[1]),
+            stops=hers.suppressions,
         )
-        for row in await query(*_PEOPLE, as_list(ids))
-    }
     return people, opt_ins
-
-
-def _quiet(begin: int | None, end: int | None) -> QuietHours | None:
-    return None if begin is None or end is None else QuietHours(begin=begin, end=end)
 
 
 async def _grouped(
@@ -233,7 +236,7 @@ async def _addresses(
     for row in rows:
         at = seen.get(int(row["value"]), 0) if row["kind"] == "webchat" else 0
         addresses.setdefault(row["customer_id"], []).append(Front(row["kind"], row["value"], at))
-        if row["kind"] == "email" and row["proof"] == "one_time_code":
+        if row["kind"] == "email" and row["proof"] in CONFIRMING_PROOFS:
             opt_ins[row["value"]] = OptIn.CONFIRMED
     for customer_id, fronts in (await subscriptions_of(customer_ids)).items():
         addresses.setdefault(customer_id, []).extend(fronts)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from messaging.breaker import Breaker, BreakerRules
 from messaging.channels.base import Channel, Failed, SendResult
 from messaging.decisions import Try
-from messaging.pacing import Pacer, claims_of, spacing_s
+from messaging.pacing import Pacer, claims_of, departures_of, spacing_s
 
 PROBE_WAIT_S = 1.0
 """Seconds to wait while another message finds out whether the provider is back."""
@@ -58,6 +58,14 @@ class Gates:
             return wait
         queues[queue] += max((spacing_s(limit, units) for limit, _, units in shared), default=0.0)
         return queues[queue]
+
+    async def leave(self, each: Try) -> float:
+        """In the very moment of sending: 0.0, or the seconds by which it would follow too soon."""
+        outgoing, channel = each.outgoing, each.channel
+        if not channel.limits:
+            return 0.0
+        units = channel.units(outgoing.body)
+        return await self._pacer.take(departures_of(channel.limits, outgoing.address_kind, units))
 
     def held(self, each: Try) -> float:
         """Seconds for which the provider wants to be left alone, as it has said meanwhile."""

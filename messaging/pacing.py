@@ -8,6 +8,8 @@ several it is in Redis. A limiter that cannot be reached lets nothing through.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import structlog
@@ -18,6 +20,8 @@ from messaging.channels.base import Limit
 
 HEADROOM = 0.97
 """Part of a provider's rate that is used: grants are even, arrivals are not quite."""
+LATE_S = 0.01
+"""Who comes so late for her turn does not put off those after her."""
 UNREACHABLE_S = 1.0
 """Seconds to wait when the limiter does not answer."""
 ADDRESSES_MAX = 20_000
@@ -53,6 +57,24 @@ def claims_of(limits: Sequence[Limit], address_kind: str, address: str, units: i
     ]
 
 
+def departures_of(limits: Sequence[Limit], address_kind: str, units: int) -> list[Claim]:
+    """What leaving takes of the limits for all, beside the turn that was had.
+
+    A turn is given beforehand, and a busy machine comes late to it: who is in time for the next one
+    would follow too closely.
+    """
+    return [
+        (_departures(limit), "", units)
+        for limit in limits
+        if limit.address_kind in ("", address_kind) and not limit.each_address
+    ]
+
+
+@lru_cache(maxsize=64)
+def _departures(limit: Limit) -> Limit:
+    return replace(limit, name=f"{limit.name}:left")
+
+
 def spacing_s(limit: Limit, units: int) -> float:
     """Seconds that so many units keep a limit busy."""
     return units * limit.per_s / (limit.amount * HEADROOM)
@@ -71,7 +93,9 @@ class LocalPacer:
         wait = max(wait, 0.0)
         if wait <= patience_s:
             for limit, address, units in claims:
-                self._set(limit.name, address, now + wait + spacing_s(limit, units))
+                free_at = self._free_at.get((limit.name, address), 0.0)
+                begins = free_at if not wait and now - LATE_S <= free_at else now + wait
+                self._set(limit.name, address, begins + spacing_s(limit, units))
         return wait
 
     async def debit(self, claims: Sequence[Claim]) -> None:
@@ -90,8 +114,8 @@ class LocalPacer:
             self._free_at.popitem(last=False)
 
 
-# KEYS: one per claim. ARGV: the patience, then what each claim keeps its limit busy, in
-# milliseconds. Redis's own clock counts, so that workers need not agree about the time.
+# KEYS: one per claim. ARGV: the patience, what may be late, then what each claim keeps its limit
+# busy, in milliseconds. Redis's own clock counts, so that workers need not agree about the time.
 _TAKE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + t[2] / 1000
@@ -102,8 +126,11 @@ for i, key in ipairs(KEYS) do
 end
 if wait <= tonumber(ARGV[1]) then
   for i, key in ipairs(KEYS) do
-    local busy = wait + tonumber(ARGV[i + 1])
-    redis.call('SET', key, string.format('%.3f', now + busy), 'PX', math.ceil(busy) + 1000)
+    local begins = now + wait
+    local last = tonumber(redis.call('GET', key) or '0')
+    if wait == 0 and now - tonumber(ARGV[2]) <= last then begins = last end
+    local free = begins + tonumber(ARGV[i + 2])
+    redis.call('SET', key, string.format('%.3f', free), 'PX', math.ceil(free - now) + 1000)
   end
 end
 return tostring(wait)
@@ -140,7 +167,8 @@ class RedisPacer:
     async def take(self, claims: Sequence[Claim], patience_s: float = 0.0) -> float:
         if not claims:
             return 0.0
-        args = [f"{min(patience_s, UNREACHABLE_S / 2) * 1000:.3f}", *_busy_ms(claims)]
+        patience_ms = min(patience_s, UNREACHABLE_S / 2) * 1000
+        args = [f"{patience_ms:.3f}", f"{LATE_S * 1000:.3f}", *_busy_ms(claims)]
         try:
             return float(await self._take(keys=_keys(claims), args=args)) / 1000
         except (RedisError, OSError, TimeoutError) as error:

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Set
+import time
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 import structlog
@@ -20,6 +21,8 @@ from messaging.suppressions import Suppressed
 
 SHORT_HOLD_S = 1.0
 """A provider that says "not now" for no longer is waited for with the message in hand."""
+LATE_S_MAX = 5.0
+"""Who cannot leave for so long after her turn has come asks for another one."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +58,8 @@ class Sending:
         self._ended = ended
         self._timeout_s = timeout_s
         self._retries = retries
-        self._tasks: dict[asyncio.Task[None], Recipient] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: dict[int, Recipient] = {}  # by message, until its outcome is written down
         self.results = Results()
 
     def __len__(self) -> int:
@@ -63,14 +67,21 @@ class Sending:
 
     @property
     def recipients(self) -> Set[Recipient]:
-        """Who is being written to just now."""
-        return set(self._tasks.values())
+        """Who is being written to just now, or was and it is not yet written down."""
+        return set(self._busy.values())
 
     def start(self, chosen: Try) -> None:
         task = asyncio.create_task(self._send(chosen))
-        self._tasks[task] = chosen.message.recipient
+        self._tasks.add(task)
+        self._busy[chosen.message.id] = chosen.message.recipient
         IN_FLIGHT.inc()
         task.add_done_callback(self._done)
+
+    def written_down(self, outcomes: Sequence[Outcome]) -> None:
+        """These outcomes, the oldest ones of `results`, need not be kept any longer."""
+        del self.results.outcomes[: len(outcomes)]
+        for outcome in outcomes:
+            self._busy.pop(outcome.message_id, None)
 
     async def wait_for_one(self) -> None:
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -85,14 +96,14 @@ class Sending:
         await asyncio.gather(*late, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
+        self._tasks.discard(task)
         IN_FLIGHT.dec()
         self._ended()
 
     async def _send(self, chosen: Try) -> None:
         result: SendResult = Unknown("stopped_while_sending")
         try:
-            if chosen.delay_s and (held_s := await self._turn(chosen)):
+            if held_s := await self._turn(chosen):
                 result = Failed("rate_limited", permanent=False, retry_after_s=held_s)
                 return
             async with asyncio.timeout(self._timeout_s):
@@ -112,12 +123,19 @@ class Sending:
 
     async def _turn(self, chosen: Try) -> float:
         """Wait for it. If the provider wants to be left alone for long: how long, in seconds."""
-        await asyncio.sleep(chosen.delay_s)
-        held_s = self._gates.held(chosen)
-        if 0 < held_s <= SHORT_HOLD_S:
-            await asyncio.sleep(held_s + chosen.delay_s)  # as far apart as they were
-            return 0.0
-        return held_s
+        if chosen.delay_s:
+            await asyncio.sleep(chosen.delay_s)
+            held_s = self._gates.held(chosen)
+            if held_s > SHORT_HOLD_S:
+                return held_s
+            if held_s > 0:
+                await asyncio.sleep(held_s + chosen.delay_s)  # as far apart as they were
+        patient_until = time.monotonic() + LATE_S_MAX
+        while (too_soon_s := await self._gates.leave(chosen)) > 0:
+            if time.monotonic() > patient_until:
+                return too_soon_s
+            await asyncio.sleep(too_soon_s)
+        return 0.0
 
     def _judged(self, chosen: Try, result: SendResult) -> Outcome:
         now = self._clock.now()

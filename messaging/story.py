@@ -8,6 +8,7 @@ from typing import Any
 
 from loyalty.database import query
 from loyalty.instants import from_micros, from_micros_or_never
+from messaging.tracking import Clicked, hits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ async def story(message_id: int) -> Story | None:
     moments = [_decision(each) for each in await query(_DECISIONS, None, message_id)]
     for attempt in attempts:
         moments += _of_attempt(attempt)
+    moments += [_hit(hit) for hit in await hits_of(message_id)]
     return Story(
         message_id=row["id"],
         dedupe_key=row["dedupe_key"],
@@ -106,6 +108,13 @@ async def story(message_id: int) -> Story | None:
 def _decision(row: Any) -> Moment:
     details = json.loads(row["details"]) if row["details"] else {}
     return Moment(from_micros(row["at"]), f"decided: {row['verdict']}", row["reason"], details)
+
+
+def _hit(hit: Clicked) -> Moment:
+    """A request for a link or picture, a machine's too; what counts is told with its try."""
+    where = {"link": hit.url} if hit.url else {}
+    by = {"person": "a person", "machine": "a machine"}[hit.verdict]
+    return Moment(from_micros(hit.at), f"{hit.kind} by {by}", hit.reason, where)
 
 
 def _of_attempt(row: Any) -> list[Moment]:

@@ -63,13 +63,20 @@ async def suppress(entries: Sequence[Suppressed], *, at: datetime) -> None:
 _LIFT = """
     UPDATE suppression SET lifted_at = $3
     WHERE address_kind = $1 AND address = $2 AND lifted_at IS NULL AND reason = $4
+        AND (topic = $5 OR CAST($5 AS VARCHAR) IS NULL)
     RETURNING id
 """
 
 
-async def lift(address_kind: str, address: str, *, reason: str, at: datetime) -> bool:
-    """Write to this address again (she has come back, say); whether anything stood against it."""
-    return bool(await query(_LIFT, None, address_kind, address, to_micros(at), reason))
+async def lift(
+    address_kind: str, address: str, *, reason: str, at: datetime, topic: str | None = None
+) -> bool:
+    """Write to this address again (she has come back, say); whether anything stood against it.
+
+    `topic` None lifts it of every topic.
+    """
+    args = (address_kind, address, to_micros(at), reason, topic)
+    return bool(await query(_LIFT, None, *args))
 
 
 _STANDING = rowset(

@@ -54,7 +54,7 @@ def handler(programme: Programme, operation: Operation, door: Door) -> Handler:
         caller = await door.admit(request)
         if isinstance(caller, Problem):
             return caller
-        ask = await _read(operation, request, caller)
+        ask = await _read(operation, request, caller, door.language(request))
         if isinstance(ask, Problem):
             return ask
         done = await operation.run(programme, ask)
@@ -85,7 +85,9 @@ def _success(done: Done) -> web.Response:
     return web.Response(body=done.body.model_dump_json().encode(), headers=headers)
 
 
-async def _read(operation: Operation, request: web.Request, caller: Caller) -> Ask | Problem:
+async def _read(
+    operation: Operation, request: web.Request, caller: Caller, language: str
+) -> Ask | Problem:
     path = _path_variables(request)
     if isinstance(path, Problem):
         return path
@@ -97,7 +99,7 @@ async def _read(operation: Operation, request: web.Request, caller: Caller) -> A
         body = await read_model(request, operation.request)
         if isinstance(body, Problem):
             return body
-    return Ask(caller=caller, key=key, path=path, body=body)
+    return Ask(caller=caller, key=key, path=path, body=body, language=language)
 
 
 def _path_variables(request: web.Request) -> dict[str, str] | Problem:

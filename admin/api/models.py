@@ -206,6 +206,16 @@ class PromoOut(BaseModel):
     data: dict[str, str | int]
 
 
+class TierOut(BaseModel):
+    """The tier she holds by turnover, and how far it is to the next; names as they are read."""
+
+    code: str = Field(description="Empty: none yet")
+    name: str
+    turnover_minor: int = Field(description="Paid in money this month and the eleven before it")
+    next_name: str | None
+    missing_minor: int = Field(description="Turnover that is missing for the next tier")
+
+
 class LookupOut(BaseModel):
     customer_id: Id
     name: str
@@ -214,13 +224,15 @@ class LookupOut(BaseModel):
     may_spend: bool = Field(description="Whether this card may also spend")
     how: str = Field(description="static, picture, live, short or phone")
     promos: list[OwnPromoOut] = Field(description="Promo codes to offer, the soonest to end first")
+    tier: TierOut | None = Field(description="null: the programme has no tiers")
 
 
 class ReasonOut(BaseModel):
-    """Why a line earned or spent what it did."""
+    """Why a line earned or spent what it did. `name` is that of the multiplier or the tier."""
 
     code: str
-    data: dict[str, int]
+    data: dict[str, int | str]
+    name: str | None = None
 
 
 class LineOut(BaseModel):
@@ -247,6 +259,8 @@ class QuoteOut(BaseModel):
     total_minor: int
     to_pay_minor: int
     expires_at: Instant
+    rules_revision: int = Field(description="Of the rules that it was priced by")
+    tier: TierOut | None = Field(description="null: the programme has no tiers")
     lines: list[LineOut] = Field(description="With promo discounts taken off")
     discount_minor: int = Field(description="What promo codes took off; not in total_minor")
     promos: list[PromoOut]
@@ -272,6 +286,7 @@ class ReceiptOut(BaseModel):
     taken_back: int = Field(description="Earned points that a cancel took back")
     balance: int = Field(description="Points she can spend right after it")
     next_expiry: ExpiringOut | None
+    rules_revision: int = Field(description="Of the rules that it was made by")
     lines: list[LineOut]
     discount_minor: int = Field(description="What promo codes took off; not in total_minor")
     promos: list[PromoOut]

@@ -5,6 +5,7 @@ import { addByBarcode, clearGoods, goodsLines, prepareGoods } from "./goods.js";
 import { clearPromo, drawPromo, giftsOf, offerPromo, preparePromo, promoCodes, usesPromo } from "./promo.js";
 import { put } from "./queue.js";
 import { byId, changed, changes, element, fieldError, now, state } from "./state.js";
+import { tierWords, whyRows } from "./why.js";
 import { money, number, parseMoney, plainMoney, points, pointsWord, t } from "./words.js";
 
 const QUOTE_AFTER_MS = 250;
@@ -120,6 +121,7 @@ function drawCustomer() {
   const { customer } = sale;
   byId("customer-name").textContent = customer ? customer.name || t("Without a name") : t("Customer unknown until online");
   byId("customer-card").textContent = customer ? t("Card {number}", { number: customer.card_number }) : masked(sale.card);
+  byId("customer-tier").textContent = tierWords(customer?.tier);
   byId("customer-balance").textContent = customer ? number(customer.balance.available) : "";
   byId("customer-unit").textContent = customer ? pointsWord(customer.balance.available) : "";
   remark();
@@ -244,7 +246,7 @@ function drawQuote(fields = null) {
   byId("spend-box").hidden = mode() !== "spend";
   byId("spend-note").textContent = spendable ? t("at most {points}", { points: points(spendable) }) : "";
   byId("earn-note").textContent = quote && quote.spend === 0 ? `+${points(quote.earn)}` : "";
-  byId("sums").hidden = !quote;
+  byId("sums").hidden = byId("why").hidden = !quote;
   drawPromo(quote, offline);
   if (quote) {
     byId("discount-row").hidden = !quote.discount_minor;
@@ -252,6 +254,7 @@ function drawQuote(fields = null) {
     byId("to-pay").textContent = money(quote.to_pay_minor);
     byId("will-spend").textContent = quote.spend ? `−${points(quote.spend)}` : "0";
     byId("will-earn").textContent = `+${points(quote.earn)}`;
+    byId("why-rows").replaceChildren(...whyRows(quote.lines));
   }
   drawConfirm(fields, quote);
 }

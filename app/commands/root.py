@@ -14,9 +14,11 @@ from app.commands.keys import keys
 from app.commands.ledger import ledger
 from app.commands.messages import messages
 from app.commands.promo import promo
+from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
 from app.commands.staff import staff
+from app.commands.templates import templates
 from app.commands.webpush import webpush
 from app.settings import Kind, setting_rows
 
@@ -31,6 +33,8 @@ GROUPS = {
     "ledger": ledger,
     "promo": promo,
     "messages": messages,
+    "templates": templates,
+    "rules": rules,
     "staff": staff,
     "keys": keys,
     "shops": shops,

@@ -1,27 +1,24 @@
-"""The pages that only the demo has: the way in, a shop with the chat, the telephone."""
+"""The pages that only the demo has: the way in, and a shop with the chat (see also `post`)."""
 
 import mimetypes
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 from zlib import crc32
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from app.assembly import House
 from app.demo.chain import PASSWORD, STAFF
+from app.demo.frame import Frame, language_of
+from app.demo.post import Post
 from loyalty.database import query
 from loyalty.models import Product
 from loyalty.rules.rounding import points_down
-from messaging.channels.demo_phone import Sms, received
-from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGES, gettext, money, number, supported
+from messaging.i18n import gettext, money, number
 
-_NAMES = {"ru": "Русский", "en": "English"}
-_STATIC = ("demo.css", "phone.js", "mark.svg", "goods.svg")
+_STATIC = ("demo.css", "phone.js", "mailbox.js", "mark.svg", "goods.svg")
 _SHAPES = {
     "tablet": ("табл", "подъязычный"),
     "capsule": ("капс", "Витаминный комплекс", "Глюкозамин"),
@@ -35,16 +32,8 @@ _SHAPES_OF_CATEGORIES = {
     "Чаи и травы": "leaf",
 }
 """The picture that fits a product: by its category, else by a word of its name."""
-_LOCAL_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 _POPULAR = 24
 _HUES = 8
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 _BEST_SELLERS = """
     SELECT sku FROM receipt_line GROUP BY sku ORDER BY COUNT(*) DESC, sku LIMIT $1
 """
@@ -59,28 +48,23 @@ _FIGURES = """
 
 def add_demo_pages(house: House, app: web.Application) -> None:
     """Add the pages to the web application."""
-    pages = _Pages(house)
+    frame = Frame(house.programme.rules.name)
+    pages = _Pages(house, frame)
     app.router.add_get("/", pages.start)
     app.router.add_get("/shop", pages.shop)
-    app.router.add_get("/demo/phone", pages.phone)
-    app.router.add_get("/demo/phone.json", pages.phone_messages)
     app.router.add_get("/demo/static/{name}", pages.static)
+    Post(house, frame).add_to(app)
 
 
 class _Pages:
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, frame: Frame) -> None:
         self._rules = house.programme.rules
-        self._templates = Environment(
-            loader=PackageLoader("app.demo", "site"),
-            autoescape=select_autoescape(),
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._frame = frame
 
     async def start(self, request: web.Request) -> web.Response:
-        language = _language(request)
+        language = language_of(request)
         logins = [member.login for member in STAFF if member.role != "cashier"]
-        return self._page(
+        return self._frame.page(
             request,
             "start",
             password=PASSWORD,
@@ -115,8 +99,8 @@ class _Pages:
                 row["sku"]: i for i, row in enumerate(await query(_BEST_SELLERS, None, _POPULAR))
             }
             products = sorted((p for p in products if p.sku in best), key=lambda p: best[p.sku])
-        language = _language(request)
-        return self._page(
+        language = language_of(request)
+        return self._frame.page(
             request,
             "shop",
             q=q,
@@ -139,13 +123,6 @@ class _Pages:
             "points": earned if product.earns else 0,
         }
 
-    async def phone(self, request: web.Request) -> web.Response:
-        return self._page(request, "phone", messages=_messages(await received()))
-
-    async def phone_messages(self, request: web.Request) -> web.Response:
-        _refuse_strangers(request)
-        return web.json_response(_messages(await received()), headers=_HEADERS)
-
     async def static(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name not in _STATIC:
@@ -153,24 +130,6 @@ class _Pages:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
         return web.Response(body=_file(name), content_type=kind, charset="utf-8", headers=headers)
-
-    def _page(self, request: web.Request, page: str, **values: Any) -> web.Response:
-        _refuse_strangers(request)
-        language = _language(request)
-        other = next(name for name in LANGUAGES if name != language)
-        text = self._templates.get_template(f"{page}.html").render(
-            _=lambda message, **params: gettext(language, message, **params),
-            page=page,
-            language=language,
-            other_language=other,
-            other_language_name=_NAMES[other],
-            programme=self._rules.name,
-            **values,
-        )
-        answer = web.Response(text=text, content_type="text/html", headers=_HEADERS)
-        if "language" in request.query:
-            answer.set_cookie("language", language, samesite="Lax", httponly=True)
-        return answer
 
 
 def _shape(product: Product) -> str:
@@ -180,35 +139,6 @@ def _shape(product: Product) -> str:
         (shape for shape, words in _SHAPES.items() if any(word in product.name for word in words)),
         "box",
     )
-
-
-def _language(request: web.Request) -> str:
-    chosen = request.query.get("language") or request.cookies.get("language")
-    return supported(chosen) if chosen else DEFAULT_LANGUAGE
-
-
-def _refuse_strangers(request: web.Request) -> None:
-    """A page elsewhere that points its own name at this machine must not read the codes."""
-    if request.host.rsplit(":", 1)[0] not in _LOCAL_HOSTS:
-        raise web.HTTPForbidden(text="the demo answers to localhost only\n")
-
-
-def _messages(messages: Sequence[Sms]) -> list[dict[str, str]]:
-    return [
-        {
-            "id": f"{sms.phone} {sms.at.isoformat()}",
-            "phone": sms.phone,
-            "text": sms.text,
-            "at": sms.at.isoformat(),
-            "time": _local_time(sms.at),
-        }
-        for sms in messages
-    ]
-
-
-def _local_time(at: datetime) -> str:
-    """By the clock of this computer, which is also the reader's."""
-    return at.astimezone().strftime("%H:%M:%S")
 
 
 @lru_cache(maxsize=len(_STATIC))

@@ -1,6 +1,7 @@
 """`kapsula demo`: makes the pharmacy if it is not there yet, serves it, tells where."""
 
 import asyncio
+import shutil
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -20,17 +21,21 @@ from app.errors import SettingsError
 from app.logs import configure_logs
 from app.processes import serve
 from app.secret import demo_push_key, demo_secret
-from app.settings import Settings, load_settings
+from app.settings import EmailSettings, Settings, SmsSettings, load_settings
 from loyalty.clock import SystemClock
-from messaging.channels.demo_phone import DemoPhone
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 50
+POST = "post"
+"""The folder of what was sent by SMS and e-mail."""
+SENDER = "news@kapsula.example"
+SMS_PRICE = "4.35"
 _PUSH_SUBJECT = "mailto:demo@kapsula.example"
 _WORDS = {
     "shops": "Shops, staff and goods",
     "customers": "Customers",
     "receipts": "A year of receipts and points",
+    "tiers": "Tiers",
 }
 
 
@@ -45,6 +50,7 @@ def run_demo(console: Console, *, folder: Path, port: int, fresh: bool) -> None:
         refuse_if_served(f"sqlite://{path}")
         if fresh:
             _forget(path)
+            shutil.rmtree(folder / POST, ignore_errors=True)
         if path.exists():
             console.print(f"The pharmacy is there already ([dim]{path}[/]): it lives on.")
         else:
@@ -60,7 +66,6 @@ def run_demo(console: Console, *, folder: Path, port: int, fresh: bool) -> None:
                 "all",
                 settings,
                 demo_secret(folder),
-                channels=[DemoPhone()],
                 adorn=add_demo_pages,
                 ready=ready,
             )
@@ -82,7 +87,10 @@ def demo_settings(path: Path, port: int) -> Settings:
     if webpush.key is None:
         own = {"key": SecretStr(demo_push_key(path.parent)), "subject": _PUSH_SUBJECT}
         webpush = webpush.model_copy(update=own)
-    return settings.model_copy(update={"web": web, "webpush": webpush})
+    post = path.parent / POST
+    sms = SmsSettings(gateway="folder", folder=str(post / "sms"), price=SMS_PRICE)
+    email = EmailSettings(folder=str(post / "mail"), sender=SENDER)
+    return settings.model_copy(update={"web": web, "webpush": webpush, "sms": sms, "email": email})
 
 
 def free_port(wanted: int) -> int:
@@ -133,6 +141,7 @@ def _addresses(settings: Settings, folder: Path) -> Panel:
     table.add_row("[bold]Start here[/]", f"[link={base}/]{base}/[/link]")
     table.add_row("Shop with the chat", f"{base}/shop")
     table.add_row("Telephone (SMS codes)", f"{base}/demo/phone")
+    table.add_row("Mailbox", f"{base}/demo/mailbox")
     table.add_row("Till", f"{base}/till   login [bold]cashier[/]  password [bold]{PASSWORD}[/]")
     table.add_row("API documentation", f"{base}/api/v1/docs")
     table.add_row("", "")

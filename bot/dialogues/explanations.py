@@ -1,6 +1,6 @@
 """Why points came or went: the name of an operation, and its whole story."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 from aiogram.utils.text_decorations import html_decoration
 
@@ -8,7 +8,9 @@ from bot.words import N_, Words, _
 from loyalty.checkout import QuotedLine, ReceiptAnswer
 from loyalty.customers import Operation
 from loyalty.ledger import Entry
-from loyalty.rules.earning import reasons_of
+from loyalty.rules.earning import Reason, reasons_of
+from loyalty.rules.programme import ProgrammeRules
+from messaging.earning_words import line_why
 
 _TITLES = {
     ("accrual", "welcome"): N_("gift for joining"),
@@ -45,7 +47,15 @@ def receipt_of(entry: Entry) -> tuple[int, str] | None:
     return int(receipt[0]), receipt[1]
 
 
-def explain(entry: Entry, receipt: ReceiptAnswer | None, words: Words) -> str:
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A receipt, and the rules that it was made by."""
+
+    receipt: ReceiptAnswer
+    rules: ProgrammeRules
+
+
+def explain(entry: Entry, bought: Bought | None, words: Words) -> str:
     """The whole story of an entry, with the lines of its receipt when there is one."""
     head = title(entry)
     lines = [
@@ -53,7 +63,7 @@ def explain(entry: Entry, receipt: ReceiptAnswer | None, words: Words) -> str:
         words.moment(entry.at),
         "",
         _story(entry),
-        *(_receipt_lines(entry, receipt, words) if receipt else ()),
+        *(_receipt_lines(entry, bought, words) if bought else ()),
         "",
     ]
     if entry.expires_at and entry.points > 0:
@@ -85,7 +95,8 @@ def _story(entry: Entry) -> str:
     return _("Done by our staff. Ask in any of our shops for details.")
 
 
-def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[str]:
+def _receipt_lines(entry: Entry, bought: Bought, words: Words) -> list[str]:
+    receipt = bought.receipt
     head = _("Receipt No. {number}, {total}:").format(
         number=html_decoration.quote(receipt.receipt_number),
         total=words.money(receipt.total_minor),
@@ -96,7 +107,7 @@ def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[s
         _("• {goods}, {sum}: {points}").format(
             goods=html_decoration.quote(line.name),
             sum=words.money(line.amount_minor),
-            points=words.signed(-line.spent) if spending else _earned(line, words),
+            points=words.signed(-line.spent) if spending else _earned(line, bought.rules, words),
         )
         for line in shown
     ]
@@ -106,27 +117,21 @@ def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[s
     return ["", head, *lines]
 
 
-def _earned(line: QuotedLine, words: Words) -> str:
+def _earned(line: QuotedLine, rules: ProgrammeRules, words: Words) -> str:
     """What a line earned, and why so much; what a promo code added stands apart."""
     reasons = reasons_of(line.explanation)
-    added = sum(reason.data["points"] for reason in reasons if reason.code == "promo_points")
-    usual = _usually_earned(replace(line, earned=line.earned - added), words)
+    added = sum(int(why.data["points"]) for why in reasons if why.code == "promo_points")
+    usual = _usually_earned(line.earned - added, reasons, rules, words)
     if not added:
         return usual
     return _("{usual}, promo code {points}").format(usual=usual, points=words.signed(added))
 
 
-def _usually_earned(line: QuotedLine, words: Words) -> str:
-    for reason in reasons_of(line.explanation):
-        match reason.code:
-            case "excluded_from_earning":
-                return _("no points for these goods")
-            case "nothing_paid":
-                return _("paid with points, so nothing is earned")
-            case "flat_rate":
-                return _("{points} ({percent}% of {paid})").format(
-                    points=words.signed(line.earned) if line.earned else "0",
-                    percent=words.decimal(reason.data["permille"], 1),
-                    paid=words.money(reason.data["paid_minor"]),
-                )
-    return words.signed(line.earned) if line.earned else "0"
+def _usually_earned(
+    points: int, reasons: tuple[Reason, ...], rules: ProgrammeRules, words: Words
+) -> str:
+    why = html_decoration.quote(line_why(words.language, rules, reasons, earned=points))
+    if not points and why:
+        return why
+    earned = words.signed(points) if points else "0"
+    return f"{earned} ({why})" if why else earned

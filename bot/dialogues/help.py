@@ -34,6 +34,7 @@ async def show(message: Message, turn: Turn) -> SendMessage:
         _("/points — your points, when they expire, and why each was given"),
         _("/codes — your promo codes and how long they are good"),
         _("/friends — invite a friend: a gift for both of you"),
+        _("/settings — what comes to you, where, how often; your language and e-mail"),
         _("/language — Russian or English"),
         _("/leave — forget you in this chat; the card and the points stay yours"),
         "",

@@ -81,7 +81,14 @@ class PushOff:
     """Notify it no more."""
 
 
-Frame = Hello | Text | Click | Earlier | PushOn | PushOff
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Every message up to this one has stood before her eyes."""
+
+    upto: int
+
+
+Frame = Hello | Text | Click | Earlier | Seen | PushOn | PushOff
 
 
 def read(raw: str) -> Frame:
@@ -114,6 +121,8 @@ def read(raw: str) -> Frame:
             )
         case "push_off":
             return PushOff()
+        case "seen":
+            return Seen(_message_id(value.get("upto")))
     raise FrameError("unknown_kind")
 
 

@@ -26,6 +26,7 @@ from bot.webchat.frames import FRAME_BYTES_MAX
 from bot.webchat.limits import WebchatLimits
 from bot.webchat.visitors import ChatRoom, Visitor
 from loyalty.programme import Programme
+from messaging.attention import Attention
 from messaging.i18n import supported
 from messaging.push_subscriptions import PushDesk, end_of_nobody
 
@@ -60,14 +61,24 @@ def add_webchat(
     dispatcher: Dispatcher,
     bot: Bot,
     options: WebchatOptions | None = None,
+    *,
+    attention: Attention | None = None,
 ) -> ChatRoom:
     """Add the routes to `app`; `bot` is the one made by `make_webchat_bot`.
 
     Sockets are closed on the application's shutdown; old pictures are swept once an hour while it
-    runs. The database has to be open in the context in which the application is started.
+    runs. `attention` hears which messages she has seen. The database has to be open in the context
+    in which the application is started.
     """
     chosen = options or WebchatOptions()
-    room = ChatRoom(dispatcher, bot, clock=programme.clock, limits=chosen.limits, push=chosen.push)
+    room = ChatRoom(
+        dispatcher,
+        bot,
+        clock=programme.clock,
+        limits=chosen.limits,
+        push=chosen.push,
+        attention=attention,
+    )
     routes = _Routes(room, programme, chosen)
     app.router.add_get("/chat/widget.js", routes.widget)
     app.router.add_get("/chat/frame", routes.frame)

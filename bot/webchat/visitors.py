@@ -14,13 +14,15 @@ from aiogram import Bot, Dispatcher
 from aiohttp import WSCloseCode, WSMsgType
 from aiohttp.web import WebSocketResponse
 
+from bot.fronts import WEBCHAT
 from bot.webchat import frames
-from bot.webchat.frames import Click, Earlier, FrameError, Hello, PushOff, PushOn, Text
+from bot.webchat.frames import Click, Earlier, FrameError, Hello, PushOff, PushOn, Seen, Text
 from bot.webchat.limits import WebchatLimits, Window
 from bot.webchat.session import WebchatSession
 from bot.webchat.transcript import Row, Thread
 from bot.webchat.updates import click_update, feed, start_update, text_update
 from loyalty.clock import Clock
+from messaging.attention import Attention
 from messaging.push_subscriptions import PushDesk
 
 REPLAYED_MAX = 40
@@ -44,6 +46,7 @@ class ChatRoom:
         clock: Clock,
         limits: WebchatLimits,
         push: PushDesk | None = None,
+        attention: Attention | None = None,
     ) -> None:
         """`bot` is the one made by `make_webchat_bot`; its transcript and fan-out are used here."""
         session = bot.session
@@ -55,6 +58,7 @@ class ChatRoom:
         self.fanout = session.fanout
         self.clock = clock
         self.push = push
+        self.attention = attention
         self.frames = Window(limits.frames, limits.frames_s)
         self.new_threads = Window(limits.new_threads, limits.new_threads_s)
         self.tabs: set[Visitor] = set()
@@ -212,6 +216,8 @@ class Visitor:
                 await self._earlier(thread, frame)
             case PushOn() | PushOff():
                 await self._push(thread, frame)
+            case Seen():
+                self._seen(thread, frame)
             case Hello():
                 self._refuse("unexpected_hello")
         return None
@@ -250,6 +256,11 @@ class Visitor:
         self.receive(
             frames.write("earlier", messages=[frames.shown(row) for row in rows], more=more)
         )
+
+    def _seen(self, thread: Thread, frame: Seen) -> None:
+        if self._room.attention is not None:
+            now = self._room.clock.now()
+            self._room.attention.seen(WEBCHAT.kind, str(thread.id), frame.upto, now)
 
     async def _feed(self, thread: Thread, update: dict[str, object]) -> None:
         await feed(self._room.dispatcher, self._room.bot, update, address=self._address)

@@ -11,6 +11,7 @@ from loyalty.ledger import Balance, Expiring
 from loyalty.promo import OwnCode
 from loyalty.rules.card_codes import How
 from loyalty.rules.promo import Outcome
+from loyalty.rules.tiers import TierStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Lookup:
     balance: Balance
     may_spend: bool
     how: How
+    standing: TierStanding | None = None
     promos: tuple[OwnCode, ...] = ()
     """Those of her promo codes that this shop takes."""
 
@@ -47,7 +49,8 @@ class QuoteAnswer:
     """A price with points, good until `expires_at`. `available` is before `spend` is taken.
 
     Lines and `total_minor` are what promo codes have left; `discount_minor` is what they took off,
-    and `promos` says of each code what it did or why not.
+    and `promos` says of each code what it did or why not. `revision` is that of the rules; the
+    receipt is made by the same. `tier` and `turnover_minor` are the customer's before it.
     """
 
     quote_id: int
@@ -62,6 +65,9 @@ class QuoteAnswer:
     to_pay_minor: int
     expires_at: datetime
     lines: tuple[QuotedLine, ...]
+    revision: int = 0
+    tier: str = ""
+    turnover_minor: int = 0
     discount_minor: int = 0
     promos: tuple[Outcome, ...] = ()
     replayed: bool = False
@@ -72,7 +78,7 @@ class ReceiptAnswer:
     """A receipt, and what the customer has available right after it.
 
     `at` is the time of the sale. `returned` and `taken_back` are the points that a cancel gave back
-    and took back.
+    and took back. `revision` is that of the rules that it was made by.
     """
 
     receipt_id: int
@@ -91,6 +97,7 @@ class ReceiptAnswer:
     cancelled_at: datetime | None = None
     returned: int = 0
     taken_back: int = 0
+    revision: int = 0
     discount_minor: int = 0
     promos: tuple[Outcome, ...] = ()
     replayed: bool = False

@@ -6,6 +6,7 @@ What fits and what it gives is `loyalty.rules.promo`; the rows are `loyalty.sql.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from loyalty.checkout.answers import QuotedLine
 from loyalty.checkout.desk import write_alone
 from loyalty.database import dialect
 from loyalty.ids import next_id
@@ -13,7 +14,7 @@ from loyalty.ledger.companion import Companion, joined
 from loyalty.promo import Guesser, Promo
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules import promo
-from loyalty.rules.earning import Goods, Priced, Reason
+from loyalty.rules.earning import Goods, Priced, Reason, reasons_of
 from loyalty.rules.promo import CODES_MAX, Given, Known, Outcome, PromoLine
 from loyalty.rules.promo_codes import TEXT_LENGTH_MAX
 from loyalty.rules.receipts import Line
@@ -91,6 +92,23 @@ class Promise:
 
 
 NOTHING = Promise()
+
+
+def as_promised(priced: Priced, quoted: Sequence[QuotedLine]) -> Priced:
+    """Another price of the same goods, with what promo codes have promised on the quoted lines."""
+    reasons = [
+        tuple(reason for reason in reasons_of(line.explanation) if reason.code in _REASONS)
+        for line in quoted
+    ]
+    more = [sum(int(why.data.get("points", 0)) for why in each) for each in reasons]
+    lines = tuple(
+        replace(line, earned=line.earned + points, reasons=line.reasons + why)
+        for line, points, why in zip(priced.lines, more, reasons, strict=True)
+    )
+    return replace(priced, earned=priced.earned + sum(more), lines=lines)
+
+
+_REASONS = ("promo_discount", "promo_points")
 
 
 def _reasons(cut_minor: int, points: int) -> tuple[Reason, ...]:

@@ -7,14 +7,14 @@ from loyalty import receipts
 from loyalty.cards import Cards
 from loyalty.checkout import cancelling, committing, quoting
 from loyalty.checkout.answers import Lookup, QuoteAnswer, ReceiptAnswer, ReceiptSummary
-from loyalty.checkout.desk import Desk, Sale
+from loyalty.checkout.desk import Desk, Sale, standing_of
 from loyalty.checkout.turns import Turns
 from loyalty.clock import Clock
 from loyalty.ledger import Ledger
 from loyalty.promo import Promo
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import masked
-from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import Line, Spend, check_card, check_names, event_time
 
 
@@ -29,10 +29,10 @@ class Checkout:
     """
 
     def __init__(
-        self, clock: Clock, rules: ProgrammeRules, ledger: Ledger, cards: Cards, promo: Promo
+        self, clock: Clock, book: RuleBook, ledger: Ledger, cards: Cards, promo: Promo
     ) -> None:
         self._desk = Desk(
-            clock=clock, rules=rules, ledger=ledger, cards=cards, promo=promo, turns=Turns()
+            clock=clock, book=book, ledger=ledger, cards=cards, promo=promo, turns=Turns()
         )
 
     async def lookup(self, *, till_id: int, card: str, device: str = "") -> Lookup | Refusal:
@@ -50,7 +50,14 @@ class Checkout:
         number = masked(read.card_number)
         promos = tuple(await self._desk.promo.fitting(read.customer_id, till_id))
         return Lookup(
-            read.customer_id, read.name, number, balance, read.may_spend, read.how, promos
+            read.customer_id,
+            read.name,
+            number,
+            balance,
+            read.may_spend,
+            read.how,
+            standing_of(read, self._desk.rules.tiers),
+            promos,
         )
 
     async def quote(

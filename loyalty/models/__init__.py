@@ -2,6 +2,7 @@
 
 from loyalty.models.customers import ConsentFact, Customer, Identity, OneTimeCode
 from loyalty.models.ledger import LedgerAccount, LedgerHold, LedgerLot, LedgerTransaction
+from loyalty.models.programme import CustomerTurnover, RuleRevision
 from loyalty.models.promo import (
     PromoBatch,
     PromoCampaign,
@@ -28,6 +29,7 @@ __all__ = [
     "CardGuess",
     "ConsentFact",
     "Customer",
+    "CustomerTurnover",
     "Event",
     "Identity",
     "LedgerAccount",
@@ -46,6 +48,7 @@ __all__ = [
     "ReceiptLine",
     "Referral",
     "ReferralCode",
+    "RuleRevision",
     "Shop",
     "ShortCode",
     "StaffMember",

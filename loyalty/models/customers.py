@@ -32,7 +32,7 @@ class Identity(Model):
     )
     kind = fields.CharField(max_length=16)  # phone | email | telegram | webchat | card
     value = fields.CharField(max_length=254)
-    # own_contact | one_time_code | front | issued | staff | imported
+    # own_contact | one_time_code | opt_in | front | issued | staff | imported
     proof = fields.CharField(max_length=24)
     created_at = InstantField()
     ended_at = InstantField(null=True)
@@ -53,7 +53,7 @@ class ConsentFact(Model):
     channel = fields.CharField(max_length=16, default="")  # "" means every channel
     granted = fields.BooleanField()
     at = InstantField()
-    # where it was said: telegram | webchat | till | panel | import
+    # where it was said: telegram | webchat | link | till | panel | import
     source = fields.CharField(max_length=24)
     wording = fields.CharField(max_length=32)  # version of the text that was shown
 

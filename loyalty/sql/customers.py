@@ -7,6 +7,8 @@ from loyalty.ledger.reads import BALANCE
 # COALESCE: by the index on customer_id, even if planned while the table is empty.
 _VIEW = """
 SELECT c.id, c.name, c.language, c.city, c.born_on, c.timezone, c.joined_at,
+  (SELECT tier FROM customer_turnover WHERE customer_id = c.id) AS tier,
+  (SELECT turnover_minor FROM customer_turnover WHERE customer_id = c.id) AS turnover_minor,
   (SELECT MAX(value) FROM identity WHERE customer_id = c.id AND kind = 'phone'
     AND COALESCE(ended_at, 0) = 0) AS phone,
   (SELECT MAX(value) FROM identity WHERE customer_id = c.id AND kind = 'email'
@@ -79,6 +81,10 @@ SELECT kind, value FROM identity
 WHERE customer_id = $1 AND kind IN ('telegram', 'webchat') AND COALESCE(ended_at, 0) = 0
 ORDER BY id
 """
+SET_PROOF = """
+UPDATE identity SET proof = $3 WHERE kind = $1 AND value = $2 AND ended_at IS NULL
+"""
+LOCK = "SELECT id FROM customer WHERE id = $1 FOR NO KEY UPDATE"
 SET_NAME = "UPDATE customer SET name = $2 WHERE id = $1 AND erased_at IS NULL"
 SET_FIRST_NAME = "UPDATE customer SET name = $2 WHERE id = $1 AND name = ''"
 SET_LANGUAGE = "UPDATE customer SET language = $2 WHERE id = $1"

@@ -83,7 +83,7 @@ SELECT id FROM customer WHERE id IN ($1, $2) ORDER BY id FOR NO KEY UPDATE
 """
 STATE = """
 SELECT f.state, f.joined_at, f.receipt_id, f.friend_accrual_id, f.referrer_accrual_id,
-  r.paid_minor, r.at, r.state AS receipt_state
+  r.paid_minor, r.at, r.rules_revision, r.state AS receipt_state
 FROM referral AS f LEFT JOIN receipt AS r ON r.id = f.receipt_id WHERE f.friend_id = $1
 """
 LOCKED = " FOR NO KEY UPDATE OF f"

@@ -14,6 +14,7 @@ class Outgoing:
 
     `ttl_s`: after so many seconds the provider must give up by itself, since another channel takes
     over then. `unsubscribe_url` takes a POST (RFC 8058); service messages have none.
+    `preferences_url` is the page on which a customer chooses what comes.
     """
 
     message_id: int
@@ -24,6 +25,7 @@ class Outgoing:
     topic: str = "service"
     ttl_s: int | None = None
     unsubscribe_url: str = ""
+    preferences_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

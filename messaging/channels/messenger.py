@@ -37,8 +37,8 @@ class MessengerChannel:
 
     name = "messenger"
     keeps_body = False
-    reports: Sequence[Status] = ()
-    limits = (
+    reports: Sequence[Status] = (Status.READ,)  # told by `messaging.attention`
+    limits: Sequence[Limit] = (
         # Telegram's bots FAQ: 30 messages a second over all chats, one a second in each.
         Limit(name="telegram", amount=30, address_kind="telegram"),
         Limit(name="telegram:chat", amount=1, address_kind="telegram", each_address=True),

@@ -9,7 +9,7 @@ from messaging.decisions.world import Case, Held, Try, World
 from messaging.facts import Facts
 from messaging.outbox import Claimed
 from messaging.policy import fallback, quiet_hours
-from messaging.policy.caps import Candidate, Free, Full, as_verdict, check
+from messaging.policy.caps import Candidate, Free, Full, as_verdict
 from messaging.policy.verdicts import Send, Verdict, Wait
 
 
@@ -18,7 +18,7 @@ def decide(message: Claimed, facts: Facts, world: World) -> Try | Held:
     person = facts.person(message)
     if person is None:
         return gone(message.id)
-    case = Case(message, person, facts, world)
+    case = Case.of(message, person, facts, world)
     ways = ways_of(case)
     verdict = fallback.recheck(_circumstances(case, ways), world.now)
     if not isinstance(verdict, Send):
@@ -52,11 +52,13 @@ def _circumstances(case: Case, ways: Ways) -> fallback.Circumstances:
 
 def _cap(case: Case, channel: str) -> Free | Full:
     candidate = Candidate(case.message.topic, channel, case.message.kind)
-    return check(case.rules, candidate, case.contacts, case.world.now)
+    return case.tally.check(candidate, case.world.now)
 
 
 def _full_channels(case: Case, ways: Ways) -> dict[str, Full]:
     """The channels that have a cap of their own which is full."""
+    if not any(rule.names_channels for rule in case.rules):
+        return {}
     found = {name: _cap(case, name) for name in ways.open}
     return {name: cap for name, cap in found.items() if isinstance(cap, Full)}
 

@@ -11,6 +11,7 @@ from messaging.i18n import supported
 from messaging.policy import fallback, route
 from messaging.policy.fronts import Front
 from messaging.templates import Body, Reader, TemplateError, render
+from messaging.wrapping import Tracked, track
 
 PROVIDER_TTL_MAX_S = 7 * 24 * 3600
 """No provider keeps trying for longer than a week, whatever it is told."""
@@ -21,11 +22,12 @@ def routed(case: Case, ways: Ways) -> Try | Held:
 
     What is urgent, or would be too late, takes the way that is there instead.
     """
+    attempt_id = next_id()
     try:
-        bodies = _bodies(case, ways)
+        bodies = _bodies(case, ways, attempt_id)
     except TemplateError as error:
         return ended(case, "failed", f"template: {error}", figures(None, ways))
-    options = [_option(case, fronts[0], bodies[name]) for name, fronts in ways.open.items()]
+    options = [_option(case, fronts[0], bodies[name].body) for name, fronts in ways.open.items()]
     need, shut = _need(case, ways), case.world.shut
     planned = route.plan(options, need)
     if planned.steps and planned.steps[0].option.channel in shut:
@@ -37,14 +39,32 @@ def routed(case: Case, ways: Ways) -> Try | Held:
         planned = route.plan(standing, need)
     if not planned.steps:
         return ended(case, "skipped", planned.reason, figures(planned, ways))
-    return _try(case, planned, bodies, ways)
+    return _try(case, planned, bodies, ways, attempt_id)
 
 
-def _bodies(case: Case, ways: Ways) -> dict[str, Body]:
-    """The words for each channel: a price depends on them. Raises TemplateError."""
+def _bodies(case: Case, ways: Ways, attempt_id: int) -> dict[str, Tracked]:
+    """The words for each channel, links and all: a price depends on them. Raises TemplateError."""
     message, person = case.message, case.person
     reader = Reader(supported(message.language or person.language), person.timezone)
-    return {name: render(message.template, message.context, reader) for name in ways.open}
+    return {
+        name: _tracked(
+            render(message.template, message.context, reader, channel=name), case, name, attempt_id
+        )
+        for name in ways.open
+    }
+
+
+def _tracked(body: Body, case: Case, channel: str, attempt_id: int) -> Tracked:
+    if case.world.links is None:
+        return Tracked(body)
+    return track(
+        body,
+        case.world.links,
+        attempt_id=attempt_id,
+        channel=channel,
+        topic=case.message.topic,
+        customer_id=case.message.customer_id,
+    )
 
 
 def _option(case: Case, front: Front, body: Body) -> route.Option:
@@ -73,9 +93,15 @@ def _need(case: Case, ways: Ways) -> route.Need:
     return route.Need(wants=message.wants, reach=reach, cost_max=cost_max)
 
 
-def _try(case: Case, planned: route.Plan, bodies: Mapping[str, Body], ways: Ways) -> Try:
+def _try(
+    case: Case,
+    planned: route.Plan,
+    bodies: Mapping[str, Tracked],
+    ways: Ways,
+    attempt_id: int,
+) -> Try:
     step, message, world = planned.steps[0], case.message, case.world
-    option = step.option
+    option, tracked = step.option, bodies[step.option.channel]
     ttl_s = fallback.ttl_s(
         now=world.now,
         deadline_us=step.deadline_us,
@@ -84,12 +110,14 @@ def _try(case: Case, planned: route.Plan, bodies: Mapping[str, Body], ways: Ways
     )
     outgoing = Outgoing(
         message_id=message.id,
-        attempt_id=next_id(),
+        attempt_id=attempt_id,
         address_kind=option.address_kind,
         address=option.address,
-        body=bodies[option.channel],
+        body=tracked.body,
         topic=message.topic,
         ttl_s=max(1, ttl_s),
+        unsubscribe_url=tracked.unsubscribe_url,
+        preferences_url=tracked.preferences_url,
     )
     return Try(
         message=message,
@@ -98,6 +126,7 @@ def _try(case: Case, planned: route.Plan, bodies: Mapping[str, Body], ways: Ways
         cost=option.price,
         presses=world.policies.counts(message, option.channel),
         fallback_after_us=step.deadline_us,
+        links=tracked.rows,
         others_left=sum(map(len, ways.open.values())) > 1,
         details={
             "channel": option.channel,

@@ -74,7 +74,7 @@ def _consent(case: Case, front: Front, channel: str) -> consent.Allowed | consen
             address=front.value,
         ),
         consents=case.person.consents,
-        suppressions=case.facts.suppressed.get(address, ()),
+        suppressions=[*case.facts.suppressed.get(address, ()), *case.person.stops],
         opt_in=case.facts.opt_ins.get(front.value, consent.OptIn.MISSING),
         now=case.world.now,
     )

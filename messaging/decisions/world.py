@@ -7,13 +7,16 @@ from typing import Any
 from messaging.attempts import Outcome
 from messaging.channels.base import Channel, Outgoing, Status
 from messaging.facts import Before, Facts, Person
+from messaging.links import Links
 from messaging.outbox import Claimed
 from messaging.policy import habits
-from messaging.policy.caps import DAY_US, DEFAULT_RULES, Contact, Rule, horizon, own_rule
+from messaging.policy.caps import DAY_US, DEFAULT_RULES, Rule, Tally, horizon, own_rule
 from messaging.policy.habits import Record, Usual
 from messaging.policy.quiet_hours import Release
+from messaging.wrapping import LinkRow
 
 DEFAULT_RELEASE = Release()
+_OWN_RULE = own_rule(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,7 @@ class Policies:
 
     def counts(self, message: Claimed, channel: str) -> bool:
         """Whether a contact must be kept of it."""
-        rules = (*self.caps, own_rule(0))
+        rules = (*self.caps, _OWN_RULE)
         return any(rule.counts.takes(message.topic, channel, message.kind) for rule in rules)
 
     def caps_of(self, person: Person) -> Sequence[Rule]:
@@ -58,7 +61,8 @@ class World:
     """What is the same for all messages of a batch: rules, channels, their state, the hour.
 
     `channels` are by kind of address, `shut` those whose provider is down with the instant of the
-    next try, `base` what all customers together see by channel. Instants in microseconds.
+    next try, `base` what all customers together see by channel. Without `links` nothing is tracked.
+    Instants in microseconds.
     """
 
     policies: Policies
@@ -66,6 +70,7 @@ class World:
     shut: Mapping[str, int]
     base: Mapping[str, Record]
     now: int
+    links: Links | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +81,19 @@ class Case:
     person: Person
     facts: Facts
     world: World
+    rules: Sequence[Rule]
+    tally: Tally
+    """Her contacts without its own: it presses once, whatever the number of its tries."""
+
+    @classmethod
+    def of(cls, message: Claimed, person: Person, facts: Facts, world: World) -> "Case":
+        rules = world.policies.caps_of(person)
+        contacts = [contact for message_id, contact in person.contacts if message_id != message.id]
+        return cls(message, person, facts, world, rules, Tally(rules, contacts))
 
     @property
     def before(self) -> Sequence[Before]:
         return self.facts.before.get(self.message.id, ())
-
-    @property
-    def rules(self) -> Sequence[Rule]:
-        return self.world.policies.caps_of(self.person)
-
-    @property
-    def contacts(self) -> list[Contact]:
-        """Without its own: it presses once, whatever the number of its tries."""
-        own = self.message.id
-        return [contact for message_id, contact in self.person.contacts if message_id != own]
 
     def chance(self, kind: str) -> float:
         """That she sees it at an address of this kind, or gets it where that is wanted."""
@@ -122,6 +126,7 @@ class Try:
     fallback_after_us: int | None
     others_left: bool
     delay_s: float = 0.0
+    links: Sequence[LinkRow] = ()
     details: Mapping[str, Any]
 
 

@@ -6,7 +6,7 @@ from loyalty.schema import check, sql
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('messaging', '0005_dispatcher_constraints')]
+    dependencies = [('messaging', '0008_tracking')]
 
     initial = False
 

@@ -8,6 +8,8 @@ from messaging.models.outbox import (
     Preference,
     Suppression,
 )
+from messaging.models.templates import TemplateRevision
+from messaging.models.tracking import Hit, OptInRequest
 from messaging.models.webchat import ChatMessage, ChatThread, DialogueState, UploadedFile
 from messaging.models.webpush import PushSubscription
 
@@ -18,9 +20,12 @@ __all__ = [
     "Contact",
     "Decision",
     "DialogueState",
+    "Hit",
     "Message",
+    "OptInRequest",
     "Preference",
     "PushSubscription",
     "Suppression",
+    "TemplateRevision",
     "UploadedFile",
 ]

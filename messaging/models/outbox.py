@@ -138,6 +138,7 @@ class Preference(Model):
     quiet_from = fields.IntField(null=True)  # minutes since her midnight
     quiet_until = fields.IntField(null=True)
     weekly_max = fields.IntField(null=True)  # marketing and surveys in seven days
+    topics_off = fields.CharField(max_length=64, db_default="")  # with commas: survey
     updated_at = InstantField()
 
     class Meta:

@@ -78,7 +78,17 @@ class Rule:
     def holds(self, candidate: Candidate) -> bool:
         """Whether the rule has a say about this message."""
         asked = candidate.topic, candidate.channel, candidate.kind
-        return self.binds.takes(*asked) and not any(which.takes(*asked) for which in self.exempt)
+        if not self.binds.takes(*asked):
+            return False
+        for which in self.exempt:  # noqa: SIM110 - a generator takes four times as long
+            if which.takes(*asked):
+                return False
+        return True
+
+    @property
+    def names_channels(self) -> bool:
+        """Whether its say depends on the channel that a message takes."""
+        return bool(self.binds.channels) or any(which.channels for which in self.exempt)
 
 
 @dataclass(frozen=True, slots=True)

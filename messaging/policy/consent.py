@@ -14,6 +14,10 @@ OWN_WISHES = frozenset({"unsubscribed"})
 """Reasons by which she wants no advertising. All others are hard: they stop service too."""
 
 
+CONFIRMING_PROOFS = frozenset({"opt_in", "one_time_code"})
+"""Proofs of an e-mail address by which its owner has confirmed it."""
+
+
 class OptIn(StrEnum):
     """How far the double opt-in of an e-mail address has come."""
 

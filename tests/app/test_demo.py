@@ -109,20 +109,50 @@ async def test_it_is_served_and_stopped(start: Start, folder: Path, port: int) -
         await _answers(port)
         base = f"http://127.0.0.1:{port}"
         async with aiohttp.ClientSession() as session:
-            for path in ("/", "/shop", "/shop?q=парацетамол", "/demo/phone", "/readyz", "/metrics"):
+            for path in ("/", "/shop", "/shop?q=парацетамол", "/demo/phone", "/demo/mailbox",
+                         "/readyz", "/metrics"):  # fmt: skip
                 assert (await _get(session, base + path))[0] == 200, path
             assert "Парацетамол" in (await _get(session, base + "/shop?q=ПАРАЦЕТ"))[1]
             assert "&lt;b&gt;" in (await _get(session, base + "/shop?q=<b>"))[1]
             assert "receipts of a year" in (await _get(session, base + "/?language=en"))[1]
             assert (await _get(session, base + "/demo/static/../pages.py"))[0] == 404
             strange = {"Host": "evil.example"}
-            assert (await _get(session, base + "/demo/phone.json", headers=strange))[0] == 403
+            for path in ("/demo/phone.json", "/demo/mailbox.json", "/demo/mailbox", "/"):
+                assert (await _get(session, base + path, headers=strange))[0] == 403
+            await _a_mail_comes(session, base)
         code, said = await running.stop(signal.SIGINT)
     assert code == 0, said
     assert f"{base}/shop" in said
     assert "Traceback" not in said
     assert "lives on" in said
     assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
+
+
+async def _a_mail_comes(session: aiohttp.ClientSession, base: str) -> None:
+    """The form puts it into the outbox, the dispatcher into the folder, the page shows it."""
+    form = {"template": "welcome", "channel": "email"}
+    elsewhere = {"Origin": "https://evil.example"}
+    async with session.post(base + "/demo/samples", data=form, headers=elsewhere) as answer:
+        assert answer.status == 403
+    async with session.post(base + "/demo/samples", data={"template": "none"}) as answer:
+        assert answer.status == 400
+    async with session.post(base + "/demo/samples", data=form) as answer:
+        assert answer.status == 200
+    mails: list[Any] = []
+    async with asyncio.timeout(60):
+        while not mails:
+            await asyncio.sleep(0.1)
+            async with session.get(base + "/demo/mailbox.json") as answer:
+                mails = await answer.json()
+    [mail] = mails
+    assert mail["to"] == "anna@kapsula.example"
+    status, page = await _get(session, f"{base}/demo/mailbox/{mail['id']}")
+    assert (status, mail["subject"] in page) == (200, True)
+    async with session.get(f"{base}/demo/mailbox/{mail['id']}/letter") as answer:
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+        assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert (await _get(session, f"{base}/demo/mailbox/5"))[0] == 404
+    assert (await _get(session, f"{base}/demo/mailbox/..%2f..%2fx"))[0] == 404
 
 
 async def test_a_second_one_in_the_same_folder_is_refused_kindly(

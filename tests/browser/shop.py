@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from aiogram import Bot
 from aiohttp import web
@@ -18,6 +19,7 @@ from bot.webchat.transcript import Transcript
 from loyalty.clock import SystemClock
 from loyalty.programme import build_programme
 from loyalty.rules.programme import ProgrammeRules
+from messaging.attention import Attention
 from messaging.models import ChatThread
 from tests.admin.people import SECRET
 from tests.browser.customer import Customer
@@ -28,6 +30,15 @@ SITE = """<!doctype html><html lang="ru"><meta name="viewport" content="width=de
 <p style="height: 2000px">Лекарства</p><script async src="{chat}/chat/widget.js"></script>"""
 
 
+class Heard(Attention):
+    """Remembers which message each chat told last to have stood on the screen."""
+
+    upto = 0
+
+    def seen(self, kind: str, address: str, upto: int, at: datetime) -> None:
+        self.upto = upto
+
+
 @dataclass
 class Shop:
     """A site with the chat on it. `bot` is the shop's voice, `codes` what it sent to telephones."""
@@ -35,6 +46,7 @@ class Shop:
     server: Server
     bot: Bot
     codes: list[str]
+    heard: Heard
     complaints: list[str] = field(default_factory=list)
 
     async def says(self, text: str) -> None:
@@ -66,13 +78,14 @@ async def open_shop(
         app = app or web.Application()
         app.router.add_get("/", site)
         app.router.add_get("/abroad", site)
-        add_webchat(app, programme, dispatcher, bot, options)
+        heard = Heard(clock)
+        add_webchat(app, programme, dispatcher, bot, options, attention=heard)
         runner = web.AppRunner(app, shutdown_timeout=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         server = Server(runner)
         await server.connect()
-        yield Shop(server, bot, codes)
+        yield Shop(server, bot, codes, heard)
 
 
 async def visitor(context: BrowserContext, shop: Shop, url: str = "") -> Customer:

@@ -8,9 +8,10 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, 
 from messaging.models import ChatMessage, ChatThread
 from tests.availability import chromium_absence, require
 from tests.backends import Backend
-from tests.browser.chromium import chromium
+from tests.browser.chromium import PATIENCE_MS, chromium
 from tests.browser.customer import COMES_BACK_MS, Customer
 from tests.browser.shop import Shop, open_shop, visitor
+from tests.messaging.conftest import until
 
 PHONE_SIZE = (390, 844)
 
@@ -88,6 +89,28 @@ async def test_what_was_said_while_the_chat_was_closed_is_counted(
     await she.sees("Чек № 2")
     await she.chat.locator("#close").click()
     await expect(she.page.locator(".badge")).not_to_be_visible()
+
+
+async def newest() -> int:
+    return (await ChatThread.get()).last_message_id
+
+
+async def test_only_what_stands_before_her_eyes_is_seen(she: Customer, shop: Shop) -> None:
+    await she.opens_the_chat()
+    await she.sees("Добро пожаловать")
+
+    async def all_seen() -> bool:
+        return shop.heard.upto == await newest()
+
+    await until(all_seen, seconds=PATIENCE_MS / 1000)
+    await she.chat.locator("#close").click()
+    await shop.says("Чек № 1")
+    await expect(she.page.locator(".badge")).to_have_text("1")
+    unseen = await newest()
+    assert shop.heard.upto < unseen
+    await she.launcher.click()
+    await she.sees("Чек № 1")
+    await until(all_seen, seconds=PATIENCE_MS / 1000)
 
 
 # ---- the keyboard ----

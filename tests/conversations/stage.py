@@ -26,7 +26,11 @@ from bot.webchat.server import WebchatOptions, add_webchat
 from bot.webchat.session import make_webchat_bot
 from bot.webchat.transcript import Transcript
 from loyalty.programme import Programme
+from messaging.attention import Attention
+from messaging.optin import OptIns
+from messaging.wakeups import Wakeups
 from tests.bot.bot_api import TOKEN, BotApi
+from tests.messaging.letters import LINKS
 
 SECRET_TOKEN = "a-secret-of-the-webhook"
 _user_ids = itertools.count(500_000_001)
@@ -56,6 +60,14 @@ class Stage:
         if self.owns_api and self.api.server.port is None:
             await self.api.start()
         self.transcript = Transcript(self.programme.clock)
+        self.attention = Attention(self.programme.clock)
+        self.opt_ins = OptIns(
+            self.programme.clock,
+            self.programme.customers,
+            LINKS,
+            Wakeups(),
+            programme_name=self.programme.rules.name,
+        )
         self.webchat = make_webchat_bot(self.transcript, self.fanout or LocalFanout())
         self.telegram = make_telegram_bot(TOKEN, self.api.url)
         self.dispatcher = build_dispatcher(
@@ -63,11 +75,15 @@ class Stage:
             memory=self.memory,
             send_code=self._send_code,
             public_url="https://kapsula.test",
+            opt_ins=self.opt_ins,
+            attention=self.attention,
         )
         app = web.Application()
         add_webhook(app, self.dispatcher, self.telegram, secret=SECRET_TOKEN)
         options = WebchatOptions(limits=self.limits)
-        self.room = add_webchat(app, self.programme, self.dispatcher, self.webchat, options)
+        self.room = add_webchat(
+            app, self.programme, self.dispatcher, self.webchat, options, attention=self.attention
+        )
         self.server = TestServer(app, host="127.0.0.1")
         await self.server.start_server()
         self.http = aiohttp.ClientSession()

@@ -11,7 +11,7 @@ from tests.conversations.stage import Chat, Stage, TelegramChat
 
 async def test_the_language_is_switched_and_kept(chat: Chat, programme: Programme) -> None:
     customer = await join(chat)
-    await chat.click("🌐 Язык")
+    await chat.send("/language")
     chat.sees("Выберите язык", buttons=["Русский", "English"])
     await chat.click("English")
     chat.sees("From now on I speak English.", buttons=MENU_EN)

@@ -247,3 +247,33 @@ class TestWithoutAGift:
         assert isinstance(answer, Joined)
         assert answer.welcome_points == 0
         assert (await balance(programme, answer.customer.id)).posted == 0
+
+
+async def test_an_email_address_speaks_for_one_customer(programme: Programme) -> None:
+    anna = await joined(programme)
+    boris = await joined(programme, phone=BORIS, front_value="1002")
+    customers = programme.customers
+    given = await customers.give_email(anna.id, " Anna@Shop.example ")
+    assert given == replace(anna, email="anna@shop.example")
+    assert await customers.give_email(anna.id, "anna@shop.example") == given, "safe to repeat"
+    assert await customers.by_identity("email", "anna@shop.example") == given
+    taken = await customers.give_email(boris.id, "anna@shop.example")
+    assert taken == refuse(No.IDENTITY_TAKEN, kind="email")
+    for text, code in (("anna@", No.INVALID_EMAIL), ("a@b.example", No.CUSTOMER_NOT_FOUND)):
+        answer = await customers.give_email(7 if text == "a@b.example" else anna.id, text)
+        assert isinstance(answer, Refusal)
+        assert answer.code == code
+
+
+async def test_a_new_address_takes_the_place_of_the_old_one(programme: Programme) -> None:
+    anna = await joined(programme)
+    customers = programme.customers
+    await customers.give_email(anna.id, "old@shop.example")
+    answers = await asyncio.gather(
+        *(customers.give_email(anna.id, f"new{n}@shop.example") for n in range(3)),
+        return_exceptions=True,
+    )
+    assert not [answer for answer in answers if isinstance(answer, BaseException)]
+    assert await customers.by_identity("email", "old@shop.example") is None
+    rows = await query("SELECT value FROM identity WHERE kind = 'email' AND ended_at IS NULL")
+    assert len(rows) == 1

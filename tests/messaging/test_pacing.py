@@ -3,13 +3,22 @@
 import asyncio
 import itertools
 import random
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from redis.asyncio import Redis
 
 from messaging.channels.base import Limit
-from messaging.pacing import HEADROOM, UNREACHABLE_S, LocalPacer, RedisPacer, claims_of
+from messaging.pacing import (
+    HEADROOM,
+    UNREACHABLE_S,
+    LocalPacer,
+    RedisPacer,
+    claims_of,
+    departures_of,
+    spacing_s,
+)
 from tests.availability import REDIS_URL, redis_absence, require
 
 THIRTY = Limit(name="all", amount=30)
@@ -143,3 +152,23 @@ async def test_a_limiter_out_of_reach_lets_nothing_through() -> None:
     await pacer.hold(THIRTY, 1.0)
     await pacer.debit(claims_of((THIRTY,), "telegram", "", 1))
     await nobody.aclose()
+
+
+async def test_who_is_late_is_not_followed_at_once_and_costs_those_behind_her_nothing() -> None:
+    clock = Seconds()
+    pacer = LocalPacer(clock)
+    chance = random.Random(3)
+    left: list[float] = []
+    for n in range(600):  # each has a turn, to which a busy machine comes late
+        turn = clock.now + await pacer.take(claims_of((THIRTY,), "telegram", str(n), 1), 10.0)
+        clock.now = max(clock.now, turn) + chance.choice([0, 0, 0.001, 0.004, 0.09])
+        while wait := await pacer.take(departures_of((THIRTY, EACH), "telegram", 1)):
+            clock.now += wait
+        left.append(clock.now)
+    assert max(bisect_left(left, at + 1) - n for n, at in enumerate(left)) <= 30
+
+
+async def test_departures_are_nobodys_turns() -> None:
+    [(limit, address, units)] = departures_of((THIRTY, EACH), "telegram", 2)
+    assert (limit.name, address, units) == ("all:left", "", 2)
+    assert spacing_s(limit, 1) == spacing_s(THIRTY, 1)

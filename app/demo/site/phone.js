@@ -29,7 +29,7 @@ function item(sms, isNew) {
   time.dateTime = sms.at;
   to.append(time);
   const text = element("p", "text");
-  const code = sms.text.match(/(?<!\d)\d{4,8}(?!\d)/);
+  const code = sms.text.match(/(?<=(?:код|code)\D{0,24})\d{4,8}(?!\d)/i);
   if (code) {
     text.append(sms.text.slice(0, code.index), element("strong", "", code[0]),
       sms.text.slice(code.index + code[0].length));
@@ -38,6 +38,7 @@ function item(sms, isNew) {
     text.textContent = sms.text;
     row.append(to, text);
   }
+  row.append(element("p", "note", list.dataset.segments.replace("#", sms.segments)));
   return row;
 }
 

@@ -4,6 +4,7 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { read, secret, unsent } from "./memory.js";
 import { Push, takeOver, whilePresent } from "./push.js";
+import { Seen } from "./seen.js";
 import { Thread } from "./thread.js";
 
 const byId = (id) => document.getElementById(id);
@@ -29,7 +30,13 @@ let bannerTimer = null;
 paint(query.get("colour"));
 byId("close").hidden = !embedded;
 
-const thread = new Thread(log, words, language, { click, enlarge, unfocused: () => composer.focus() });
+const seen = new Seen(scroll, {
+  watched: () => shown && !document.hidden,
+  tell: (upto) => connection.send({ kind: "seen", upto }),
+});
+const thread = new Thread(log, words, language, {
+  click, enlarge, unfocused: () => composer.focus(), stands: (element, number) => seen.watch(element, number),
+});
 const composer = new Composer(
   { form: byId("composer"), field: byId("text"), send: byId("send"), answers: byId("answers") },
   words,
@@ -172,6 +179,7 @@ function up() {
   byId("banner").hidden = true;
   byId("status").textContent = words.online;
   for (const { id, text } of unsent.all()) connection.send({ kind: "text", id, text });
+  seen.look({ anew: true });
 }
 
 function down() {
@@ -269,7 +277,10 @@ function paint(colour) {
 scroll.addEventListener("scroll", scrolled);
 byId("newest").addEventListener("click", () => follow());
 byId("close").addEventListener("click", leave);
-document.addEventListener("visibilitychange", count);
+document.addEventListener("visibilitychange", () => {
+  count();
+  seen.look();
+});
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !byId("picture").open) leave();
 });
@@ -282,6 +293,7 @@ window.addEventListener("message", (event) => {
     composer.focus();
     follow("instant");
     count();
+    seen.look();
   }
   if (event.data.kapsula === "hidden") shown = false;
 });

@@ -10,7 +10,7 @@ export class Thread {
   #items = new Map(); // message number → {message, element}
   #pending = new Map(); // client id → element
 
-  /** `on` has: click(message, data, button), enlarge(url), unfocused(). */
+  /** `on` has: click(message, data, button), enlarge(url), unfocused(), stands(element, number). */
   constructor(list, words, language, on) {
     this.list = list;
     this.words = words;
@@ -51,6 +51,7 @@ export class Thread {
       this.#insert(element, message.id);
     }
     this.#items.set(message.id, { message, element });
+    if (message.from === "shop") this.on.stands(element, message.id);
     this.#days();
     return !known;
   }

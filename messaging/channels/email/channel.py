@@ -44,7 +44,12 @@ class EmailChannel:
     name = "email"
     address_kinds: Sequence[str] = ("email",)
     keeps_body = False
-    reports: Sequence[Status] = (Status.UNDELIVERED, Status.BOUNCED, Status.COMPLAINED)
+    reports: Sequence[Status] = (
+        Status.READ,  # told by `messaging.tracking`
+        Status.UNDELIVERED,
+        Status.BOUNCED,
+        Status.COMPLAINED,
+    )
 
     def __init__(
         self,

@@ -22,6 +22,18 @@ _SPOILER = re.compile(r"<(/?)tg-spoiler>")
 _SEAM = re.compile(r">(?=<(?:/?(?:table|tbody|tr|td|div|body|style|meta)|!--)\b)")
 """Where a line may end: no mail should have lines of thousands of letters."""
 _PREVIEW_LENGTH = 110
+_BARE_TAG = re.compile(r'<(h[1-3]|table|td|th|a class="button")(?![^<>]*\bstyle=)(?=[ >])')
+_STYLES = {
+    "h1": "line-height:1.25",
+    "h2": "line-height:1.25",
+    "h3": "line-height:1.25",
+    "table": "width:100%;border-collapse:collapse",
+    "td": "padding:6px 0;border-bottom:1px solid #aab4b9",
+    "th": "padding:6px 0;text-align:left",
+    'a class="button"': "display:inline-block;padding:12px 24px;border-radius:10px;"
+    "background:#0b7a5b;color:#ffffff;font-weight:bold;text-decoration:none",
+}
+"""Of each tag by itself: many mail programs read no style sheet."""
 
 _DARK = """
 :root { color-scheme: light dark; }
@@ -31,7 +43,7 @@ a { color: #00796b; }
   .card, .card table { background: #1b2022 !important; background-color: #1b2022 !important; }
   .words div { color: #e8eef0 !important; }
   .brand div, .foot div, .foot a { color: #9fb0b7 !important; }
-  a { color: #4dd0b8 !important; }
+  a:not(.button) { color: #4dd0b8 !important; }
 }
 """
 _PAGE = """
@@ -120,7 +132,7 @@ def mail_document(
 
 def _in_mail(fragment: str) -> str:
     if _BLOCKS.search(fragment):
-        return fragment
+        return _BARE_TAG.sub(lambda found: f'{found[0]} style="{_STYLES[found[1]]}"', fragment)
     words = fragment.strip("\n").replace("\n", "<br>\n")
     return _SPOILER.sub(r"<\1span>", words)
 

@@ -3,33 +3,19 @@
 from collections.abc import Sequence
 
 from loyalty.clock import Clock
-from loyalty.database import query
 from messaging.channels.email.mailbox import TakeLeaves
-from messaging.records import as_list, listed
-from messaging.suppressions import Suppressed, suppress
-
-_LEAVERS = listed(
-    """
-    SELECT DISTINCT a.address, m.topic FROM attempt a JOIN message m ON m.id = a.message_id
-    WHERE a.id IN {list} AND a.address_kind = 'email' AND m.topic <> 'service'
-    """
-)
+from messaging.leaving import WORDING, leave, letter
+from messaging.preferences import Said
 
 
 def leaves_kept(clock: Clock) -> TakeLeaves:
-    """Suppresses the topic of each try at its address."""
+    """What the link to unsubscribe does, for each of these tries."""
 
     async def take(attempt_ids: Sequence[int]) -> None:
-        rows = await query(*_LEAVERS, as_list(attempt_ids))
-        gone = [
-            Suppressed(
-                address_kind="email",
-                address=row["address"],
-                topic=row["topic"],
-                reason="unsubscribed",
-            )
-            for row in rows
-        ]
-        await suppress(gone, at=clock.now())
+        said = Said("mail", clock.now(), WORDING)
+        for attempt_id in attempt_ids:
+            found = await letter(attempt_id)
+            if found is not None and found.address_kind == "email":
+                await leave(found, said)
 
     return take

@@ -133,7 +133,10 @@ class Composer:
             language=language,
             preview=text,
             unsubscribe_url=leave,
+            preferences_url=outgoing.preferences_url,
         )
+        if outgoing.preferences_url:
+            text += f"\n\n{gettext(language, 'Choose what you get')}: {outgoing.preferences_url}"
         if leave:
             text += f"\n\n{gettext(language, 'Unsubscribe')}: {leave}"
         return subject, text, page

@@ -20,7 +20,7 @@ _ATTRIBUTE = r"""\b{name}\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
 _HREF = re.compile(_ATTRIBUTE.format(name="href"), re.IGNORECASE)
 _ALT = re.compile(_ATTRIBUTE.format(name="alt"), re.IGNORECASE)
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre"})
-_LINES = frozenset({"div", "tr", "table", "section", "article", "header", "footer", "dt", "dd"})
+_LINES = frozenset({"div", "table", "section", "article", "header", "footer", "dt", "dd"})
 _SILENT = frozenset({"b", "i", "u", "s", "strong", "em", "code", "span", "font", "tg-spoiler"})
 _SCHEMES = ("http://", "https://", "mailto:", "tel:")
 
@@ -75,6 +75,8 @@ def _add_tag(
         pieces.append("\n- ")
     elif name in ("td", "th") and closing:
         pieces.append(" ")
+    elif name == "tr":
+        pieces.append("\n" if closing else "")
     elif name in _PARAGRAPHS:
         pieces.append("\n\n")
     elif name in _LINES:

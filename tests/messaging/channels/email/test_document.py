@@ -1,6 +1,7 @@
 """The page around the words, and the words without the page."""
 
 import html
+import re
 import time
 from html.parser import HTMLParser
 
@@ -111,7 +112,7 @@ def test_what_is_a_whole_page(markup: str, whole: bool) -> None:
         ('<a href="javascript:x()">x</a>', "x"),
         ('<a href="https://x.example"><img src=x alt="logo"></a>', "logo (https://x.example)"),
         ("<ul><li>one</li><li>two</li></ul>", "- one\n- two"),
-        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\n\nc"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
         ("<style>p{}</style><title>t</title><script>x</script>y<!-- no -->", "y"),
         ('<div style="color:red; display: none">hidden</div>shown', "shown"),
         ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
@@ -163,3 +164,16 @@ def test_no_markup_takes_long(piece: str) -> None:
     plain_text(markup, breaks_kept=True)
     is_document(markup)
     assert time.process_time() - started < 2
+
+
+def test_tags_of_a_template_have_their_looks_with_them() -> None:
+    fragment = (
+        '<h2>T</h2><table><tr><td align="right">1</td><td style="color:red">2</td></tr></table>'
+        '<p><a class="button" href="https://shop.example/?a=1">Go</a> <a href="tel:+7">call</a></p>'
+    )
+    page = mail_document("S", fragment, brand="B", language="en")
+    assert '<h2 style="line-height:1.25">T</h2>' in page
+    assert '<td style="padding:6px 0;border-bottom:1px solid #aab4b9" align="right">1</td>' in page
+    assert '<td style="color:red">2</td>' in page
+    assert re.search(r'<a class="button" style="[^"]+" href="https://shop.example/\?a=1">', page)
+    assert '<a href="tel:+7">call</a>' in page

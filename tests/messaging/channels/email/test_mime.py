@@ -88,6 +88,13 @@ def test_a_mailing_can_be_left_with_one_click_and_by_mail() -> None:
     assert parsed(composed(unread, unsubscribe_url=LEAVE))["List-Unsubscribe"] == f"<{LEAVE}>"
 
 
+def test_a_mailing_leads_to_where_one_chooses() -> None:
+    url = "https://k.example/p/abc"
+    message = parsed(composed(topic="marketing", preferences_url=url))
+    assert url in text_of(message, "plain")
+    assert url in text_of(message, "html")
+
+
 def test_without_a_bounce_domain_mail_comes_from_the_sender() -> None:
     plain = replace(SENDER, bounce_domain="")
     mail = composed(plain, unsubscribe_url=LEAVE)

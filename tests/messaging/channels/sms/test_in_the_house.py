@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from app.settings import Settings, setting_rows
 from app.sms import sms_channel
 from loyalty.clock import SystemClock
 from loyalty.database import query
-from messaging.channels.demo_phone import DemoPhone
+from messaging.channels.folder import FolderSms, kept_sms
+from messaging.channels.sms.channel import SmsTerms
 from tests.app.conftest import Start
 from tests.conftest import SECRET
 from tests.messaging.channels.sms.conftest import QUICK
@@ -64,7 +66,7 @@ def opened(with_settings: Settings, **parts: Any) -> AbstractAsyncContextManager
 
 
 async def send_code(house: House) -> None:
-    send = CodeSender(house.clock, house.programme.rules.name, house.wakeups)
+    send = CodeSender(house.clock, lambda: house.programme.rules.name, house.wakeups)
     await send(PHONE, "482913", "ru")
 
 
@@ -198,11 +200,15 @@ async def test_smsc_takes_a_code_and_tells_what_became_of_it(db_url: str) -> Non
                 assert await post(ours + "/webhooks/sms/twilio", told) == 404
 
 
-async def test_the_demos_telephone_comes_before_a_provider(db_url: str, smsc: Smsc) -> None:
-    async with opened(by_smpp(db_url, smsc), channels=[DemoPhone()]) as house:
+async def test_a_channel_that_is_given_comes_before_the_settings(
+    db_url: str, smsc: Smsc, tmp_path: Path
+) -> None:
+    given = FolderSms(SmsTerms(sender="Kapsula"), tmp_path, clock=SystemClock())
+    async with opened(by_smpp(db_url, smsc), channels=[given]) as house:
         await send_code(house)
         await house.dispatcher.drain()
         assert (house.sms, smsc.binds) == (None, 0)
+        assert [sms.phone for sms in kept_sms(tmp_path)] == [PHONE]
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ async def test_from_the_chat_to_the_lock_screen_and_back(db_url: str, service: P
 
         await write_to(front.value, house)
         shown = browser.read(service.got[0].content)
-        assert shown["title"] == "Капсула"
+        assert shown["title"] == "Добро пожаловать!"
         assert "100 бонусов" in shown["text"]
         assert service.got[0].claims["exp"] > time.time()
         assert list((await states()).values()) == [("sent", "")]

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from admin.limits import Meter, Rate
+from messaging.meters import Meter, Rate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""The parts of `benchmarks.dispatch`, each a question of its own."""

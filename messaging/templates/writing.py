@@ -1,0 +1,164 @@
+"""From a template and a context to the body for one channel."""
+
+import html
+from collections.abc import Mapping
+from functools import partial
+
+from messaging.channels.email.texts import plain_text
+from messaging.i18n import supported
+from messaging.policy.sms_segments import encoding_of
+from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader, TemplateError
+from messaging.templates.definition import Place, Template
+from messaging.templates.filters import short
+from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults
+from messaging.templates.problems import Flaw
+from messaging.templates.sandbox import Words, compiled
+from messaging.templates.values import URL, Value, values_of
+
+LENGTH_MAX: Mapping[tuple[Channel, str], int] = {
+    ("messenger", "text"): 12_000,  # of HTML; MESSENGER_SHOWN_MAX is of what is seen
+    ("email", "subject"): 1_000,
+    ("email", "html"): 100_000,
+    ("email", "text"): 100_000,
+    ("sms", "text"): 1_530,  # ten segments of Latin letters
+    ("webpush", "title"): 5_000,
+    ("webpush", "text"): 5_000,
+    ("webpush", "link"): 1_000,
+}
+TITLE_LENGTH_MAX = 80
+NOTIFICATION_LENGTH_MAX = 300
+"""What screens show of a notification; the rest is cut off here, at a word."""
+_SPACES = {0xA0: " ", 0x202F: " ", 0x2009: " ", 0x200A: " "}
+_TYPOGRAPHY = str.maketrans({"–": "-", "—": "-", "−": "-", "…": "...", "“": '"', "”": '"', "„": '"',
+                             "‘": "'", "’": "'", "«": '"', "»": '"', "•": "-"})  # fmt: skip
+MESSENGER_SHOWN_MAX = 4_096
+"""Bot API, sendMessage: characters after the entities are parsed."""
+
+
+class Writer:
+    """One template, ready to write. Its texts are compiled when they are first asked for."""
+
+    def __init__(self, template: Template, *, revision: int = 0, source: str = "") -> None:
+        self.template = template
+        self.revision = revision
+        self.source = source
+        self._declared = {name: v.many for name, v in template.variables.items()}
+        self._compiled: dict[Place, Words | TemplateError] = {}
+
+    def write(self, context: Context, reader: Reader, channel: str = "messenger") -> Body:
+        """The words for this channel, or for the messenger where it has none. TemplateError."""
+        language = self.language(reader.language)
+        values = values_of(self.template, context)
+        reader = Reader(language, reader.timezone)
+        known: Channel = next((one for one in CHANNELS if one == channel), "messenger")
+        if known != "messenger" and not self.template.has(language, known):
+            known = "messenger"
+        part = partial(self.text, language, known, values=values, reader=reader)
+        match known:
+            case "messenger":
+                return _borrowed(Body(self._markup(part("text"), TELEGRAM)), channel)
+            case "email":
+                page = self._markup(part("html"), EMAIL)
+                own_text = Place(language, known, "text") in self.template.words
+                text = part("text") if own_text else plain_text(page)
+                return Body(page, subject=one_line(part("subject")), text=text)
+            case "sms":
+                return _plain(cheap(part("text")))
+            case "webpush":
+                title = short(one_line(part("title")), TITLE_LENGTH_MAX)
+                linked = Place(language, known, "link") in self.template.words
+                link = self._link(part("link")) if linked else ""
+                return _notification(title, short(part("text"), NOTIFICATION_LENGTH_MAX), link)
+
+    def language(self, wanted: str) -> str:
+        """The reader's, or the one that there is."""
+        known = self.template.languages
+        language = supported(wanted)
+        return language if language in known or not known else known[0]
+
+    def text(
+        self,
+        language: str,
+        channel: Channel,
+        part: str,
+        *,
+        values: Mapping[str, Value],
+        reader: Reader,
+    ) -> str:
+        """One part as it is written, unchecked. Raises TemplateError."""
+        place = Place(language, channel, part)
+        words = self._compiled.get(place)
+        if words is None:
+            words = self._compiled[place] = self._compile(place)
+        if isinstance(words, TemplateError):
+            raise TemplateError(str(words))
+        try:
+            return words.write(values, reader)
+        except Exception as error:  # a template can fail in any way; its message fails, no more
+            raise self._broken(place, error) from error
+
+    def _compile(self, place: Place) -> Words | TemplateError:
+        source = self.template.words.get(place)
+        if source is None:
+            return TemplateError(f"{self.template.name} has no {place}")
+        try:
+            return compiled(
+                source,
+                self._declared,
+                escapes=place.is_html,
+                length_max=LENGTH_MAX[place.channel, place.part],
+            )
+        except Exception as error:
+            return self._broken(place, error)
+
+    def _broken(self, place: Place, error: Exception) -> TemplateError:
+        why = str(error) or type(error).__name__
+        return TemplateError(f"{self.template.name}, {place}: {one_line(why)[:120]}")
+
+    def _link(self, link: str) -> str:
+        """Where a notification leads; to the chat without one."""
+        if link and not URL.fullmatch(link):
+            raise TemplateError(f"{self.template.name}: {Flaw.LINK_REFUSED} {link[:60]}")
+        return link
+
+    def _markup(self, markup: str, subset: Subset) -> str:
+        """What a provider would refuse, or a reader should not get, is not sent."""
+        for flaw, detail, _ in faults(markup, subset):
+            raise TemplateError(f"{self.template.name}: {flaw} {detail}")
+        if subset is TELEGRAM and len(markup) > MESSENGER_SHOWN_MAX:
+            shown = len(Body(markup).plain)
+            if shown > MESSENGER_SHOWN_MAX:
+                raise TemplateError(f"{self.template.name}: {shown} characters are too long")
+        return markup
+
+
+def cheap(text: str) -> str:
+    """The same SMS in fewer segments: a single fine space or quotation mark would double them."""
+    spaced = text.translate(_SPACES)
+    simple = spaced.translate(_TYPOGRAPHY)
+    return simple if encoding_of(simple) == "gsm7" else spaced
+
+
+def one_line(text: str) -> str:
+    """A subject or title has no line breaks, so it can be no second header."""
+    return " ".join(text.split())
+
+
+def _borrowed(body: Body, channel: str) -> Body:
+    """The messenger's words for a channel that has none of its own."""
+    if channel == "sms":
+        return Body(body.html, text=cheap(body.plain))
+    if channel == "webpush":
+        return Body(body.html, text=short(body.plain, NOTIFICATION_LENGTH_MAX))
+    return body
+
+
+def _plain(text: str) -> Body:
+    return Body(html.escape(text), text=text)
+
+
+def _notification(title: str, text: str, link: str) -> Body:
+    words = html.escape(text)
+    if link:
+        words = f'<a href="{html.escape(link)}">{words}</a>'
+    return Body(words, subject=title, text=text)

@@ -1,0 +1,380 @@
+"""The addresses that stand in messages: clicks, openings, leaving, preferences, double opt-in.
+
+GET  /c/{token}       sends on to where the link leads, people and machines alike
+GET  /o/{token}.gif   one transparent point
+GET  /u/{token}       asks whether to unsubscribe;  POST does it, also by RFC 8058
+GET  /p/{token}       what comes, where, how often; POST saves it
+GET  /doi/{token}     asks whether the address is hers; POST confirms it
+
+Nothing is changed by a GET: mail scanners follow every link. The token is the authority for what
+its page does and nothing more. All pages work without a script.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import web
+from yarl import URL
+
+from loyalty.instants import to_micros
+from loyalty.programme import Programme
+from loyalty.refusals import No, Refusal
+from messaging import leaving, preferences, tracking
+from messaging.attention import Attention
+from messaging.i18n import gettext, supported
+from messaging.leaving import Letter
+from messaging.links import TRAP_NTH, Links
+from messaging.meters import Meter, Rate
+from messaging.optin import OptIns
+from messaging.pages import Pages
+from messaging.policy.hits import Kind, Request
+from messaging.policy.quiet_hours import QuietHours
+from messaging.preference_form import Form, FormError, choices, last, read_form, save
+from messaging.preference_words import channel_name, place
+from messaging.preferences import Preferences, Said
+
+BODY_BYTES_MAX = 16 * 1024
+TOKEN_LENGTH_MAX = 64
+FORGED_RATE = Rate(burst=30, per_minute=30)
+"""Tokens of nobody's that one address may try before it is told to wait."""
+TOKEN_RATE = Rate(burst=30, per_minute=30)
+"""How often one link may ask something of the database."""
+GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+_KEPT_NOWHERE = {
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_TELLING = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+
+log = structlog.get_logger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def remote_address(request: web.Request) -> str:
+    """Who asks, for the limits. Behind a proxy the application gives a function that knows it."""
+    return request.remote or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions:
+    """`quiet` are the programme's quiet hours, which a customer has who chose none."""
+
+    quiet: QuietHours = field(default_factory=QuietHours)
+    address_of: Callable[[web.Request], str] = remote_address
+
+
+def add_messaging_pages(
+    app: web.Application,
+    programme: Programme,
+    links: Links,
+    *,
+    opt_ins: OptIns,
+    attention: Attention,
+    options: PageOptions | None = None,
+) -> None:
+    """Add the routes. `attention` has to be run by the same process."""
+    pages = _MessagePages(programme, links, opt_ins, attention, options or PageOptions())
+    app.router.add_get("/c/{token}", pages.click)
+    app.router.add_get("/o/{token}.gif", pages.opened)
+    app.router.add_get("/u/{token}", pages.ask_to_leave)
+    app.router.add_post("/u/{token}", pages.leave)
+    app.router.add_get("/p/{token}", pages.show_preferences)
+    app.router.add_post("/p/{token}", pages.save_preferences)
+    app.router.add_get("/doi/{token}", pages.ask_to_confirm)
+    app.router.add_post("/doi/{token}", pages.confirm)
+
+
+class _MessagePages:
+    def __init__(
+        self,
+        programme: Programme,
+        links: Links,
+        opt_ins: OptIns,
+        attention: Attention,
+        options: PageOptions,
+    ) -> None:
+        self._programme = programme
+        self._clock = programme.clock
+        self._links = links
+        self._opt_ins = opt_ins
+        self._attention = attention
+        self._options = options
+        self._pages = Pages(programme.rules.name)
+        self._forged = Meter(FORGED_RATE)
+        self._tokens = Meter(TOKEN_RATE)
+
+    # -- clicks and openings ---------------------------------------------------------------------
+
+    async def click(self, request: web.Request) -> web.Response:
+        token = _token(request)
+        read = self._links.hits.read(Kind.CLICK, token)
+        if read is None:
+            return self._forgery(request)
+        attempt_id, nth = read
+        url = await tracking.target_of(attempt_id, nth)
+        if url is None:
+            return self._not_found(request)
+        kind = Kind.TRAP if nth == TRAP_NTH else Kind.CLICK
+        await self._take_hit(request, kind, token, attempt_id, nth)
+        location = url if url.isascii() else str(URL(url))
+        return web.Response(status=302, headers={"Location": location, **_KEPT_NOWHERE})
+
+    async def opened(self, request: web.Request) -> web.Response:
+        """The point comes whatever the token: nobody learns which are good."""
+        token = _token(request)
+        if read := self._links.hits.read(Kind.OPEN, token):
+            await self._take_hit(request, Kind.OPEN, token, read[0], 0)
+        return web.Response(body=GIF, content_type="image/gif", headers=_KEPT_NOWHERE)
+
+    async def _take_hit(
+        self, request: web.Request, kind: Kind, token: str, attempt_id: int, nth: int
+    ) -> None:
+        """Write it down. She is sent on even when that fails or the link is asked for too often."""
+        now = self._clock.now()
+        if self._tokens.take(token, now):
+            return
+        asked = Request(
+            kind=kind,
+            at=to_micros(now),
+            method=request.method,
+            user_agent=request.headers.get("User-Agent", ""),
+            headers={name: request.headers[name] for name in _TELLING if name in request.headers},
+            nth=nth,
+        )
+        try:
+            await tracking.take_hit(attempt_id, asked)
+        except Exception:
+            log.exception("hit_not_kept", attempt_id=attempt_id)
+        self._attention.hit()
+
+    # -- leaving ---------------------------------------------------------------------------------
+
+    async def ask_to_leave(self, request: web.Request) -> web.Response:
+        found = await self._letter(request)
+        if isinstance(found, web.Response):
+            return found
+        return self._unsubscribe_page(request, found, left=found.left)
+
+    async def leave(self, request: web.Request) -> web.Response:
+        """Also by one click of a mail program: whatever its body, a POST means to leave."""
+        found = await self._letter(request)
+        if isinstance(found, web.Response):
+            return found
+        form = await _form(request)
+        said = Said("link", self._clock.now(), leaving.WORDING)
+        if last(form, "action") == "undo":
+            await leaving.come_back(found, said)
+            return self._unsubscribe_page(request, found, left=False, back=True)
+        await leaving.leave(found, said)
+        return self._unsubscribe_page(request, found, left=True)
+
+    async def _letter(self, request: web.Request) -> Letter | web.Response:
+        attempt_id = self._links.leaving.read(_token(request))
+        if attempt_id is None:
+            return self._forgery(request)
+        if refused := self._too_often(request):
+            return refused
+        return await leaving.letter(attempt_id) or self._not_found(request)
+
+    def _unsubscribe_page(
+        self, request: web.Request, found: Letter, *, left: bool, back: bool = False
+    ) -> web.Response:
+        language = supported(found.language) if found.language else _language(request)
+        path = ""
+        if found.customer_id is not None:
+            path = f"/p/{self._links.preferring.make(found.customer_id)}"
+        return self._page(
+            "unsubscribe.html",
+            language=language,
+            topic=found.topic,
+            where=place(language, found.channel, found.address_kind, found.address),
+            left=left,
+            back=back,
+            preferences_path=path,
+        )
+
+    # -- preferences -----------------------------------------------------------------------------
+
+    async def show_preferences(self, request: web.Request) -> web.Response:
+        hers = await self._preferences(request)
+        if isinstance(hers, web.Response):
+            return hers
+        return self._preferences_page(hers, saved="saved" in request.query)
+
+    async def save_preferences(self, request: web.Request) -> web.Response:
+        hers = await self._preferences(request)
+        if isinstance(hers, web.Response):
+            return hers
+        try:
+            wanted = read_form(await _form(request), hers)
+        except FormError as error:
+            return self._preferences_page(hers, error=error.sentence(hers.language), status=422)
+        said = Said("link", self._clock.now(), "preferences-2026-11")
+        await save(hers, wanted, said, self._programme.customers)
+        headers = {"Location": f"{request.path}?saved", **_KEPT_NOWHERE}
+        return web.Response(status=303, headers=headers)
+
+    async def _preferences(self, request: web.Request) -> Preferences | web.Response:
+        customer_id = self._links.preferring.read(_token(request))
+        if customer_id is None:
+            return self._forgery(request)
+        if refused := self._too_often(request):
+            return refused
+        return await preferences.preferences_of(customer_id) or self._not_found(request)
+
+    def _preferences_page(
+        self, hers: Preferences, *, saved: bool = False, error: str = "", status: int = 200
+    ) -> web.Response:
+        language = supported(hers.language)
+        channels = [
+            {
+                "name": each.name,
+                "wants": each.wants,
+                "label": (label := channel_name(language, each.name)),
+                "hint": " · ".join(
+                    dict.fromkeys(
+                        shown
+                        for kind, value in each.addresses
+                        if (shown := place(language, each.name, kind, value)) != label
+                    )
+                ),
+            }
+            for each in hers.channels
+        ]
+        return self._page(
+            "preferences.html",
+            language=language,
+            status=status,
+            channels=channels,
+            saved=saved,
+            error=error,
+            **choices(hers, self._options.quiet, language),
+        )
+
+    # -- double opt-in -----------------------------------------------------------------------------
+
+    async def ask_to_confirm(self, request: web.Request) -> web.Response:
+        return await self._opt_in(request, confirm=False)
+
+    async def confirm(self, request: web.Request) -> web.Response:
+        return await self._opt_in(request, confirm=True)
+
+    async def _opt_in(self, request: web.Request, *, confirm: bool) -> web.Response:
+        token = _token(request)
+        if self._links.confirming.read(token) is None:
+            return self._forgery(request)
+        if refused := self._too_often(request):
+            return refused
+        letter = await self._opt_ins.read(token)
+        if letter is None:
+            return self._not_found(request)
+        language = supported(letter.language)
+        if not (confirm or letter.confirmed or letter.expired):
+            return self._page("opt_in.html", language=language, address=letter.address)
+        answer = await self._opt_ins.confirm(letter)
+        title, line = _confirmed_words(language, answer)
+        status = 410 if letter.expired and not letter.confirmed else 200
+        return self._page(
+            "notice.html", language=language, status=status, title=title, lines=[line]
+        )
+
+    # -- answers -----------------------------------------------------------------------------------
+
+    def _page(
+        self, template: str, *, language: str, status: int = 200, **context: Any
+    ) -> web.Response:
+        return web.Response(
+            text=self._pages.text(template, language=language, **context),
+            status=status,
+            content_type="text/html",
+            headers={"Content-Security-Policy": self._pages.policy, **_KEPT_NOWHERE},
+        )
+
+    def _too_often(self, request: web.Request) -> web.Response | None:
+        wait_s = self._tokens.take(_token(request), self._clock.now())
+        return self._wait(request, wait_s) if wait_s else None
+
+    def _forgery(self, request: web.Request) -> web.Response:
+        """Whoever guesses is slowed down."""
+        wait_s = self._forged.take(self._options.address_of(request), self._clock.now())
+        return self._wait(request, wait_s) if wait_s else self._not_found(request)
+
+    def _wait(self, request: web.Request, wait_s: int) -> web.Response:
+        language = _language(request)
+        answer = self._page(
+            "notice.html",
+            language=language,
+            status=429,
+            title=gettext(language, "Too often"),
+            lines=[gettext(language, "Please try again in a minute.")],
+        )
+        answer.headers["Retry-After"] = str(wait_s)
+        return answer
+
+    def _not_found(self, request: web.Request) -> web.Response:
+        language = _language(request)
+        return self._page(
+            "notice.html",
+            language=language,
+            status=404,
+            title=gettext(language, "This link leads nowhere"),
+            lines=[
+                gettext(
+                    language,
+                    "Perhaps a part of it was lost on the way. "
+                    "Please open it from the message once more.",
+                )
+            ],
+        )
+
+
+def _token(request: web.Request) -> str:
+    token = request.match_info["token"]
+    return token if len(token) <= TOKEN_LENGTH_MAX else ""
+
+
+def _language(request: web.Request) -> str:
+    """Of who is unknown: what her browser asks for first."""
+    return supported(request.headers.get("Accept-Language", "")[:20].split(",")[0])
+
+
+async def _form(request: web.Request) -> Form:
+    """The texts of a form, each name with all its values; nothing of what is no form."""
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        raise web.HTTPRequestEntityTooLarge(BODY_BYTES_MAX, request.content_length or 0)
+    try:
+        posted = await request.post()
+    except (ValueError, AssertionError, LookupError):  # no form, whatever its type says
+        return {}
+    form: dict[str, list[str]] = {}
+    for name, value in posted.items():
+        if isinstance(value, str):
+            form.setdefault(name, []).append(value)
+    return form
+
+
+def _confirmed_words(language: str, answer: object) -> tuple[str, str]:
+    if not isinstance(answer, Refusal):
+        return (
+            gettext(language, "The address is confirmed"),
+            gettext(language, "What you have chosen will come here from now on."),
+        )
+    if answer.code == No.IDENTITY_TAKEN:
+        return (
+            gettext(language, "The address is on another card"),
+            gettext(
+                language,
+                "If both cards are yours, ask at the pharmacy to put them together.",
+            ),
+        )
+    return (
+        gettext(language, "The letter is too old"),
+        gettext(language, "Ask for a new one in the settings of the chat."),
+    )
