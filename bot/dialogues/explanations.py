@@ -10,6 +10,7 @@ from loyalty.customers import Operation
 from loyalty.ledger import Entry
 from loyalty.rules.earning import Reason, reasons_of
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import promised_points
 from messaging.earning_words import line_why
 
 _TITLES = {
@@ -120,7 +121,7 @@ def _receipt_lines(entry: Entry, bought: Bought, words: Words) -> list[str]:
 def _earned(line: QuotedLine, rules: ProgrammeRules, words: Words) -> str:
     """What a line earned, and why so much; what a promo code added stands apart."""
     reasons = reasons_of(line.explanation)
-    added = sum(int(why.data["points"]) for why in reasons if why.code == "promo_points")
+    added = promised_points(line.explanation)
     usual = _usually_earned(line.earned - added, reasons, rules, words)
     if not added:
         return usual

@@ -14,7 +14,7 @@ from loyalty.ledger.companion import Companion, joined
 from loyalty.promo import Guesser, Promo
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules import promo
-from loyalty.rules.earning import Goods, Priced, Reason, reasons_of
+from loyalty.rules.earning import Goods, Priced
 from loyalty.rules.promo import CODES_MAX, Given, Known, Outcome, PromoLine
 from loyalty.rules.promo_codes import TEXT_LENGTH_MAX
 from loyalty.rules.receipts import Line
@@ -84,7 +84,7 @@ class Promise:
             replace(
                 line,
                 earned=line.earned + points,
-                reasons=line.reasons + _reasons(cut, points),
+                reasons=line.reasons + promo.promised_reasons(cut, points),
             )
             for line, cut, points in zip(priced.lines, self.line_off, more, strict=True)
         )
@@ -96,26 +96,15 @@ NOTHING = Promise()
 
 def as_promised(priced: Priced, quoted: Sequence[QuotedLine]) -> Priced:
     """Another price of the same goods, with what promo codes have promised on the quoted lines."""
-    reasons = [
-        tuple(reason for reason in reasons_of(line.explanation) if reason.code in _REASONS)
-        for line in quoted
-    ]
-    more = [sum(int(why.data.get("points", 0)) for why in each) for each in reasons]
     lines = tuple(
-        replace(line, earned=line.earned + points, reasons=line.reasons + why)
-        for line, points, why in zip(priced.lines, more, reasons, strict=True)
+        replace(
+            line,
+            earned=line.earned + promo.promised_points(each.explanation),
+            reasons=line.reasons + promo.promised_in(each.explanation),
+        )
+        for line, each in zip(priced.lines, quoted, strict=True)
     )
-    return replace(priced, earned=priced.earned + sum(more), lines=lines)
-
-
-_REASONS = ("promo_discount", "promo_points")
-
-
-def _reasons(cut_minor: int, points: int) -> tuple[Reason, ...]:
-    """What promo codes did to a line, as the explanation keeps it: a code and numbers."""
-    off = (Reason("promo_discount", {"minor": cut_minor}),) if cut_minor else ()
-    more = (Reason("promo_points", {"points": points}),) if points else ()
-    return off + more
+    return replace(priced, earned=sum(line.earned for line in lines), lines=lines)
 
 
 def _outcome(text: str, verdict: Given, results: dict[str, tuple[int, int]]) -> Outcome:

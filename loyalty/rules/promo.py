@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from loyalty.instants import NEVER
 from loyalty.refusals import Datum, No, Refusal, first_of, refuse
+from loyalty.rules.earning import Reason, reasons_of
 from loyalty.rules.rounding import money_half_up, points_down, shares
 
 CODES_MAX = 10
@@ -269,6 +270,29 @@ def _bonus(terms: Terms, lines: Sequence[PromoLine], earned: Sequence[int]) -> l
         costs = [line.amount_minor if yes else 0 for line, yes in zip(lines, covered, strict=True)]
         return shares(terms.points, costs if any(costs) else [int(yes) for yes in covered])
     return [0] * len(lines)
+
+
+def promised_reasons(cut_minor: int, points: int) -> tuple[Reason, ...]:
+    """What promo codes did to a line, as its explanation keeps it: a code and numbers."""
+    off = (Reason(_DISCOUNT, {"minor": cut_minor}),) if cut_minor else ()
+    more = (Reason(_POINTS, {"points": points}),) if points else ()
+    return off + more
+
+
+def promised_in(explanation: str) -> tuple[Reason, ...]:
+    """The same, out of the explanation."""
+    return tuple(why for why in reasons_of(explanation) if why.code in (_DISCOUNT, _POINTS))
+
+
+def promised_points(explanation: str) -> int:
+    """Points of a line that promo codes have added to what the rules give."""
+    if _POINTS not in explanation:
+        return 0
+    reasons = promised_in(explanation)
+    return sum(int(why.data["points"]) for why in reasons if why.code == _POINTS)
+
+
+_DISCOUNT, _POINTS = "promo_discount", "promo_points"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

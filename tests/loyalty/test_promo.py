@@ -1,5 +1,6 @@
 """Promo codes on receipts: reserved by the quote, redeemed with the receipt, let go, freed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,12 @@ from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.ledger import verify
 from loyalty.programme import Programme
+from loyalty.programme_document import ProgrammeDocument
 from loyalty.promo import OwnCode
 from loyalty.promo_campaigns import Campaign
 from loyalty.refusals import No, Refusal
+from loyalty.rule_book import Revision
+from loyalty.rules.earning_rules import EarningRules, Multiplier, When
 from loyalty.rules.promo import Kind, Terms
 from tests.loyalty.people import BORIS, joined
 from tests.loyalty.tills import HERE, THERE, TillHand, give, open_shop, qr
@@ -114,6 +118,29 @@ async def test_bonus_points_come_with_the_receipt_and_go_with_it(
     assert (cancelled.taken_back, cancelled.balance) == (50 + extra, 100)
     assert await uses() == {"freed": 1}
     assert not (await verify()).findings
+
+
+async def test_what_a_code_has_promised_survives_another_purchase(
+    programme: Programme, anna: CustomerView, till: TillHand
+) -> None:
+    hello = Multiplier(code="hello", times_percent=300, when=When(first_purchase=True))
+    rules = replace(programme.rules, earning=EarningRules(multipliers=(hello,)))
+    saved = await programme.book.save(ProgrammeDocument.of(rules), by="Марина", comment="проба")
+    assert isinstance(saved, Revision), saved
+    await campaign(programme, permille=100, stackable=True)
+    gift = {"kind": Kind.POINTS, "permille": 0, "points": 200}
+    await campaign(programme, "gift", "GIFT", **gift, stackable=True)
+    quote = await till.quote(anna.card_number, "R1", "1000.00", promo=["SPRING", "GIFT"])
+    assert (quote.earn, quote.to_pay_minor) == (135 + 200, 900_00)
+    await till.sell(anna.card_number, "R2", "100.00")
+    receipt = await till.commit(quote.quote_id, "R1")
+    assert (receipt.earned, receipt.paid_minor) == (45 + 200, 900_00)
+    assert [line.earned for line in receipt.lines] == [245]
+    assert receipt.lines[0].explanation == (
+        "flat_rate permille=50 paid_minor=90000; promo_discount minor=10000;"
+        " promo_points points=200"
+    )
+    assert await uses() == {"redeemed": 2}
 
 
 async def test_a_gift_is_named_to_the_cashier(
