@@ -58,6 +58,14 @@ class No(StrEnum):
     RECEIPT_NOT_FOUND = "receipt_not_found"
     RECEIPT_CANCELLED = "receipt_cancelled"
     EVENT_TIME_REFUSED = "event_time_refused"
+    # returns
+    RECEIPT_AMBIGUOUS = "receipt_ambiguous"
+    RECEIPT_HAS_RETURNS = "receipt_has_returns"
+    ALREADY_RETURNED = "already_returned"
+    UNKNOWN_LINE = "unknown_line"
+    EXCEEDS_QUANTITY = "exceeds_quantity"
+    RETURN_TOO_OLD = "return_too_old"
+    RETURN_EXISTS = "return_exists"
     # staff and their machines
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name, not a password
     STAFF_DISABLED = "staff_disabled"

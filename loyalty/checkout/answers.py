@@ -62,7 +62,7 @@ class ReceiptAnswer:
     """A receipt, and what the customer has available right after it.
 
     `at` is the time of the sale. `returned` and `taken_back` are the points that a cancel gave back
-    and took back.
+    and took back. `goods_back_minor` is the value of what has been returned of it since.
     """
 
     receipt_id: int
@@ -81,6 +81,7 @@ class ReceiptAnswer:
     cancelled_at: datetime | None = None
     returned: int = 0
     taken_back: int = 0
+    goods_back_minor: int = 0
     replayed: bool = False
 
 

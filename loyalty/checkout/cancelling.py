@@ -38,6 +38,8 @@ async def cancel(
             return refuse(No.RECEIPT_NOT_FOUND)
         if row["state"] == "cancelled":
             return refuse(No.RECEIPT_CANCELLED)
+        if row["returns"]:
+            return refuse(No.RECEIPT_HAS_RETURNS)
         # A till's clock may say that it was cancelled before it was bought.
         instant = max(at, row["at"])
         return await _undo(desk, row, (instant, staff_id, own_key, mark))
@@ -62,9 +64,9 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
             taken_back=-moved.get("earned", 0),
         )
         event = event_row("receipt.cancelled", answer, row["shop_name"])
+        await outlook.write()  # the account before its receipt, as a return locks them
         if not await sql.write_cancel((receipt_id, *how, encode(answer)), event):
             raise OvertakenError
-        await outlook.write()
         after_commit(events.announce)
     return answer
 
