@@ -19,7 +19,7 @@ from loyalty.checkout.return_answers import (
     replayed,
 )
 from loyalty.checkout.returnable import ReceiptSeen, ReturnRequest, judge_receipt, look
-from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
+from loyalty.conflicts import OvertakenError, until_settled
 from loyalty.database import after_commit, dialect, one_writer
 from loyalty.ids import next_id
 from loyalty.instants import from_micros
@@ -36,12 +36,17 @@ NOTHING_LEFT = (No.NOTHING_TO_TAKE_BACK, No.ALREADY_REVERSED)
 
 async def quote(desk: Desk, request: ReturnRequest) -> ReturnQuote | Refusal:
     """See `Checkout.quote_return`. Writes nothing. Round trips on Postgres: 2 (facts, ledger)."""
-    seen = judge_receipt(desk, await look(request), request)
-    if isinstance(seen, Refusal):
-        return seen
-    row = seen.row
+
+    async def attempt() -> ReturnQuote | Refusal:
+        seen = judge_receipt(desk, await look(request), request)
+        return seen if isinstance(seen, Refusal) else await _offer(desk, request, seen)
+
+    return await until_settled(attempt)
+
+
+async def _offer(desk: Desk, request: ReturnRequest, seen: ReceiptSeen) -> ReturnQuote:
+    row, commands = seen.row, _reversals(desk, seen, request, 0)
     async with one_writer():
-        commands = _reversals(desk, seen, request, 0)
         outlook = await look_ahead(desk, row["customer_id"], list(commands.values()))
     return ReturnQuote(
         receipt_id=row["id"],
@@ -170,11 +175,14 @@ def _moved(commands: dict[str, Reverse], outlook: Outlook) -> dict[str, Posted |
 
 
 def _posted(verdict: Verdict) -> Posted | None:
-    """A return goes through even when the policy leaves no points to be taken."""
+    """A return goes through even when the policy leaves no points to be taken.
+
+    Any other refusal means that somebody else has just returned or cancelled the same.
+    """
     if isinstance(verdict, Refusal):
         if verdict.code in NOTHING_LEFT:
             return None
-        raise DeclinedError(verdict)
+        raise OvertakenError(verdict)
     assert isinstance(verdict, Posted)
     return verdict
 
