@@ -47,7 +47,11 @@ class Notices:
         return [] if writer is None else [writer(event)]
 
     def _writers(self) -> Mapping[str, Callable[[EventRow], Draft]]:
-        return {"receipt.committed": self._receipt, "receipt.cancelled": self._receipt}
+        return {
+            "receipt.committed": self._receipt,
+            "receipt.cancelled": self._receipt,
+            "receipt.returned": self._return,
+        }
 
     def _receipt(self, event: EventRow) -> Draft:
         told = event.payload
@@ -74,6 +78,29 @@ class Notices:
             priority=3,
             urgent=True,  # she stands at the till
             channels=("messenger", "webpush"),  # nobody pays for an SMS about a receipt
+            expires_at=event.at + RECEIPT_TOLD_WITHIN,
+        )
+
+    def _return(self, event: EventRow) -> Draft:
+        told = event.payload
+        expiry = told.get("next_expiry") or {}
+        names = (
+            "number", "shop", "amount_minor", "refund_minor", "given_back", "taken_back",
+            "balance",
+        )  # fmt: skip
+        return Draft(
+            dedupe_key=f"event:{event.id}:return",
+            topic="service",
+            template="receipt_returned",
+            customer_id=event.customer_id,
+            context={
+                **{name: told[name] for name in names},
+                "is_whole": int(told["is_whole"]),
+                "currency": self.currency,
+                "expiring_points": expiry.get("points"),
+                "expiring_at": expiry.get("at"),
+            },
+            priority=3,
             expires_at=event.at + RECEIPT_TOLD_WITHIN,
         )
 
