@@ -199,8 +199,8 @@ function drawMoves() {
 function rowsOf(moves, balance = t("Balance then")) {
   return [
     [t("Pay back in money"), money(moves.refund_minor), "pay"],
-    moves.given_back ? [t("Points go back to her"), `+${points(moves.given_back)}`, "good"] : null,
-    moves.taken_back ? [t("Points are taken back"), `−${points(moves.taken_back)}`, ""] : null,
+    moves.given_back ? [t("Points given back"), `+${points(moves.given_back)}`, "good"] : null,
+    moves.taken_back ? [t("Points taken back"), `−${points(moves.taken_back)}`, ""] : null,
     moves.forgiven ? [t("Used up already, let go"), points(moves.forgiven), ""] : null,
     [balance, points(moves.balance), ""],
   ].filter(Boolean);
