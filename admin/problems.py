@@ -111,6 +111,10 @@ STATUS_OF: Mapping[No | Bad, HTTPStatus] = {
     No.EXCEEDS_QUANTITY: _S.CONFLICT,
     No.RETURN_TOO_OLD: _S.CONFLICT,
     No.RETURN_EXISTS: _S.CONFLICT,
+    # rules of the programme
+    No.RULES_OUTDATED: _S.CONFLICT,
+    No.RULES_UNCHANGED: _S.CONFLICT,
+    No.CURRENCY_IN_USE: _S.CONFLICT,
     # staff and their machines
     No.WRONG_PASSWORD: _S.UNAUTHORIZED,
     No.STAFF_DISABLED: _S.FORBIDDEN,
@@ -189,6 +193,9 @@ SENTENCES: Mapping[No | Bad, str] = {
     No.EXCEEDS_QUANTITY: "More than is left of this line.",
     No.RETURN_TOO_OLD: "The purchase is too long ago to be returned.",
     No.RETURN_EXISTS: "This till has already had a return with this number.",
+    No.RULES_OUTDATED: "Somebody has saved other rules meanwhile. Look at them first.",
+    No.RULES_UNCHANGED: "These are the rules already.",
+    No.CURRENCY_IN_USE: "There are receipts in the old currency: it cannot be changed.",
     No.WRONG_PASSWORD: "The login or the password is wrong.",
     No.STAFF_DISABLED: "This account is closed.",
     No.ROLE_NOT_ALLOWED: "Your account may not do this.",

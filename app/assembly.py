@@ -144,6 +144,7 @@ async def open_house(
         async with _redis(settings.redis_url) as redis:
             await BOOK.refresh(at_once=True)
             house = _assemble(settings, secret, clock or SystemClock(), redis, channels)
+            await house.programme.book.open()
             try:
                 with events.listening(house.wakeups.wake):
                     yield house
@@ -188,7 +189,7 @@ def _assemble(
         settings,
         programme,
         redis,
-        send_code=CodeSender(clock, programme.rules.name, wakeups),
+        send_code=CodeSender(clock, lambda: programme.rules.name, wakeups),
         opt_ins=opt_ins if has_mail else None,
         attention=attention,
     )

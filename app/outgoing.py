@@ -1,5 +1,6 @@
 """What the other parts put into the outbox through the composition root."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from loyalty.clock import Clock
@@ -14,7 +15,7 @@ CODE_WORTH_SENDING = timedelta(minutes=10)
 class CodeSender:
     """Puts one-time codes on their way to a telephone."""
 
-    def __init__(self, clock: Clock, programme_name: str, wakeups: Wakeups) -> None:
+    def __init__(self, clock: Clock, programme_name: Callable[[], str], wakeups: Wakeups) -> None:
         self._clock = clock
         self._programme_name = programme_name
         self._wakeups = wakeups
@@ -25,7 +26,7 @@ class CodeSender:
             dedupe_key=f"sms_code:{next_id()}",
             topic="service",
             template="sms_code",
-            context={"programme": self._programme_name, "code": code},
+            context={"programme": self._programme_name(), "code": code},
             address_kind="phone",
             address=phone,
             language=language,

@@ -83,7 +83,7 @@ def _check_kind(kind: Kind, settings: Settings) -> None:
 def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[], Awaitable[None]]]:
     """What runs beside the web application, each until `stop`."""
     works, polls = kind in ("worker", "all"), kind in ("bot", "all")
-    services: list[Callable[[], Awaitable[None]]] = []
+    services: list[Callable[[], Awaitable[None]]] = [lambda: house.programme.book.watch(stop)]
     if works:
         services += [
             lambda: house.dispatcher.run(stop),

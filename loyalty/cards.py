@@ -19,6 +19,7 @@ from loyalty.identities import normalise_phone
 from loyalty.instants import from_micros, to_micros
 from loyalty.keys import derive_key
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rule_book import RuleBook
 from loyalty.rules import card_codes
 from loyalty.rules.card_reading import (
     GUESS_WINDOW_S,
@@ -33,7 +34,6 @@ from loyalty.rules.card_reading import (
     judge,
     too_many_guesses,
 )
-from loyalty.rules.programme import ProgrammeRules
 from loyalty.sql import cards as sql
 
 SHORT_CODE_TRIES = 20
@@ -59,9 +59,9 @@ class LiveCode:
 
 
 class Cards:
-    def __init__(self, clock: Clock, secret: bytes, rules: ProgrammeRules) -> None:
+    def __init__(self, clock: Clock, secret: bytes, book: RuleBook) -> None:
         self._clock = clock
-        self._rules = rules
+        self._book = book
         self._picture_key = derive_key(secret, "card picture")
         self._live_key = derive_key(secret, "live card")
         self._link_key = derive_key(secret, "live card link")
@@ -79,7 +79,7 @@ class Cards:
         drawn_at_s = int(now.timestamp())
         nonce = next(self._nonces) % card_codes.NONCES
         payload = card_codes.picture_code(self._picture_key, number, drawn_at_s, nonce)
-        expires_at = from_micros((drawn_at_s + self._rules.card_picture_s) * SECOND)
+        expires_at = from_micros((drawn_at_s + self._book.rules.card_picture_s) * SECOND)
         short_code = await self._short_code(customer_id, _code_hash(payload), now, expires_at)
         return CardPicture(number, payload, short_code, expires_at)
 
@@ -162,7 +162,7 @@ class Cards:
             case "short":
                 return Reading(how="short", short=code.text)
             case "phone":
-                phone = normalise_phone(code.text, self._rules.region)
+                phone = normalise_phone(code.text, self._book.rules.region)
                 if isinstance(phone, Refusal):
                     return Reading(how="static", no=No.CARD_UNKNOWN)
                 return Reading(how="phone", kind="phone", value=phone)
@@ -176,7 +176,7 @@ class Cards:
             kind="card",
             value=card_codes.number_of(code),
             code_hash=_code_hash(code.text),
-            expires_at=(drawn_at_s + self._rules.card_picture_s) * SECOND,
+            expires_at=(drawn_at_s + self._book.rules.card_picture_s) * SECOND,
         )
 
     def _live_reading(self, code: card_codes.CardText, at: int) -> Reading:
@@ -205,7 +205,7 @@ class Cards:
 
     def claim_row(self, card: CardRead, till_id: int, at: int) -> tuple[Any, ...]:
         """The arguments of CLAIM: the code is this till's for as long as a hold lives."""
-        until = at + self._rules.hold_minutes * 60 * SECOND
+        until = at + self._book.rules.hold_minutes * 60 * SECOND
         return card.code_hash, card.customer_id, till_id, at, until
 
     async def refused(
@@ -224,7 +224,7 @@ class Cards:
     async def forget_old(self) -> None:
         """Remove codes and counts that can no longer matter; run it now and then."""
         now = self._clock.now()
-        kept_since = to_micros(now - timedelta(days=self._rules.offline_days_max + 1))
+        kept_since = to_micros(now - timedelta(days=self._book.rules.offline_days_max + 1))
         await query("DELETE FROM short_code WHERE expires_at < $1", None, kept_since)
         await query("DELETE FROM card_claim WHERE expires_at < $1", None, kept_since)
         await query("DELETE FROM card_guess WHERE ends_at < $1", None, to_micros(now))
@@ -243,6 +243,8 @@ def card_facts(row: Any) -> CardFacts:
         if has_claim
         else None,
         guessing_until=row["guessing_until"],
+        tier=row["held_tier"] or "",
+        turnover_minor=row["tier_turnover_minor"] or 0,
     )
 
 

@@ -21,7 +21,7 @@ from loyalty.together import Together
 
 @dataclass(frozen=True, slots=True)
 class CustomerView:
-    """A customer as the others see her."""
+    """A customer as the others see her. `turnover_minor`: of the months that make her tier."""
 
     id: int
     name: str
@@ -33,6 +33,8 @@ class CustomerView:
     born_on: date | None
     timezone: str
     joined_at: datetime
+    tier: str = ""
+    turnover_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +138,6 @@ def _view(row: Any) -> CustomerView:
         born_on=date.fromisoformat(born_on) if isinstance(born_on, str) else born_on,
         timezone=row["timezone"],
         joined_at=from_micros(row["joined_at"]),
+        tier=row["tier"] or "",
+        turnover_minor=row["turnover_minor"] or 0,
     )

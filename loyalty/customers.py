@@ -15,10 +15,10 @@ from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from loyalty.ledger import Ledger
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import card_number
 from loyalty.rules.commands import Accrue, Posted
 from loyalty.rules.consents import Consents
-from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.texts import is_plain
 from loyalty.sql import customers as sql
 
@@ -55,9 +55,9 @@ class _Application:
 class Customers(CustomerReads):
     """Everything about who the customer is. Points are the ledger's, the card is `cards`'."""
 
-    def __init__(self, clock: Clock, rules: ProgrammeRules, ledger: Ledger) -> None:
+    def __init__(self, clock: Clock, book: RuleBook, ledger: Ledger) -> None:
         super().__init__(clock)
-        self._rules = rules
+        self._book = book
         self._ledger = ledger
 
     # -- joining --------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class Customers(CustomerReads):
             return refuse(No.CONTACT_NOT_OWN)
         if not consent_wording:
             return refuse(No.CONSENT_REQUIRED, purpose="processing")
-        e164 = normalise_phone(phone, self._rules.region)
+        e164 = normalise_phone(phone, self._book.rules.region)
         if isinstance(e164, Refusal):
             return e164
         proper_name = normalise_name(name)
@@ -145,7 +145,7 @@ class Customers(CustomerReads):
             customer_id,
             application.name,
             application.language,
-            self._rules.timezone,
+            self._book.rules.timezone,
             to_micros(now),
         )
         await self._add_identities(
@@ -157,7 +157,7 @@ class Customers(CustomerReads):
         await self._record_consents(application, customer_id)
         customer = await self.get(customer_id)
         assert customer is not None
-        gift = self._rules.welcome_points
+        gift = self._book.rules.welcome_points
         payload = {
             "front": application.front_kind,
             "source": application.source,
@@ -171,7 +171,7 @@ class Customers(CustomerReads):
         return Joined(customer, is_new=True, welcome_points=gift)
 
     def _welcome(self, customer_id: int, points: int, now: datetime) -> Accrue:
-        days = self._rules.welcome_points_live_days
+        days = self._book.rules.welcome_points_live_days
         return Accrue(
             key=f"welcome:{customer_id}",
             business_key=f"welcome:{customer_id}",

@@ -8,24 +8,33 @@ from loyalty.clock import Clock
 from loyalty.customers import Customers
 from loyalty.ledger import Ledger
 from loyalty.one_time_codes import OneTimeCodes
+from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.turnover import Tiers
 
 
 @dataclass(frozen=True, slots=True)
 class Programme:
     clock: Clock
-    rules: ProgrammeRules
+    book: RuleBook
     ledger: Ledger
     customers: Customers
     codes: OneTimeCodes
     cards: Cards
     checkout: Checkout
+    tiers: Tiers
+
+    @property
+    def rules(self) -> ProgrammeRules:
+        """The rules that are in force now."""
+        return self.book.rules
 
     async def tidy(self) -> None:
         """What has to be done now and then, by any one process: points whose time has come, holds
-        that timed out, codes that are of no use to anybody."""
+        that timed out, tiers whose time has come, codes that are of no use to anybody."""
         await self.ledger.release_due()
         await self.ledger.expire_due()
+        await self.tiers.assess_due()
         await self.checkout.forget_old()
         await self.cards.forget_old()
         await self.codes.forget_old()
@@ -36,15 +45,17 @@ class Programme:
 
 
 def build_programme(*, clock: Clock, secret: bytes, rules: ProgrammeRules) -> Programme:
-    """Put the programme together. `secret` (32 bytes or more) signs card codes and links."""
-    ledger = Ledger(clock)
-    cards = Cards(clock, secret, rules)
+    """Put the programme together. `secret` (32 bytes or more) signs card codes and links; `rules`
+    are in force until `Programme.book` has been opened, or refreshed, and knows others."""
+    ledger, book = Ledger(clock), RuleBook(clock, rules)
+    cards = Cards(clock, secret, book)
     return Programme(
         clock=clock,
-        rules=rules,
+        book=book,
         ledger=ledger,
-        customers=Customers(clock, rules, ledger),
+        customers=Customers(clock, book, ledger),
         codes=OneTimeCodes(clock, secret, rules.region),
         cards=cards,
-        checkout=Checkout(clock, rules, ledger, cards),
+        checkout=Checkout(clock, book, ledger, cards),
+        tiers=Tiers(clock, book),
     )

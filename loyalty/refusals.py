@@ -66,6 +66,10 @@ class No(StrEnum):
     EXCEEDS_QUANTITY = "exceeds_quantity"
     RETURN_TOO_OLD = "return_too_old"
     RETURN_EXISTS = "return_exists"
+    # rules of the programme
+    RULES_OUTDATED = "rules_outdated"
+    RULES_UNCHANGED = "rules_unchanged"
+    CURRENCY_IN_USE = "currency_in_use"
     # staff and their machines
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name, not a password
     STAFF_DISABLED = "staff_disabled"

@@ -6,6 +6,8 @@ from admin.api import models
 from loyalty.checkout import Line, Lookup, QuoteAnswer, QuotedLine, ReceiptAnswer
 from loyalty.ledger import Balance, Expiring
 from loyalty.rules.earning import reasons_of
+from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.tiers import TierStanding, tier_standing
 
 
 def line_of(line: models.LineIn) -> Line:
@@ -33,7 +35,7 @@ def balance_out(balance: Balance) -> models.BalanceOut:
     )
 
 
-def lookup_out(lookup: Lookup) -> models.LookupOut:
+def lookup_out(lookup: Lookup, language: str) -> models.LookupOut:
     return models.LookupOut(
         customer_id=str(lookup.customer_id),
         name=lookup.name,
@@ -41,10 +43,13 @@ def lookup_out(lookup: Lookup) -> models.LookupOut:
         balance=balance_out(lookup.balance),
         may_spend=lookup.may_spend,
         how=lookup.how,
+        tier=_tier_out(lookup.standing, language),
     )
 
 
-def quote_out(quote: QuoteAnswer) -> models.QuoteOut:
+def quote_out(quote: QuoteAnswer, rules: ProgrammeRules, language: str) -> models.QuoteOut:
+    """`rules` are those of the quote's revision."""
+    standing = tier_standing(quote.tier, quote.turnover_minor, rules.tiers)
     return models.QuoteOut(
         quote_id=str(quote.quote_id),
         customer_id=str(quote.customer_id),
@@ -57,11 +62,14 @@ def quote_out(quote: QuoteAnswer) -> models.QuoteOut:
         total_minor=quote.total_minor,
         to_pay_minor=quote.to_pay_minor,
         expires_at=quote.expires_at,
-        lines=[_line_out(line) for line in quote.lines],
+        rules_revision=quote.revision,
+        tier=_tier_out(standing, language),
+        lines=[_line_out(line, rules, language) for line in quote.lines],
     )
 
 
-def receipt_out(receipt: ReceiptAnswer) -> models.ReceiptOut:
+def receipt_out(receipt: ReceiptAnswer, rules: ProgrammeRules, language: str) -> models.ReceiptOut:
+    """`rules` are those of the receipt's revision."""
     return models.ReceiptOut(
         receipt_id=str(receipt.receipt_id),
         receipt_number=receipt.receipt_number,
@@ -79,11 +87,25 @@ def receipt_out(receipt: ReceiptAnswer) -> models.ReceiptOut:
         goods_back_minor=receipt.goods_back_minor,
         balance=receipt.balance,
         next_expiry=expiring_out(receipt.next_expiry),
-        lines=[_line_out(line) for line in receipt.lines],
+        rules_revision=receipt.revision,
+        lines=[_line_out(line, rules, language) for line in receipt.lines],
     )
 
 
-def _line_out(line: QuotedLine) -> models.LineOut:
+def _tier_out(standing: TierStanding | None, language: str) -> models.TierOut | None:
+    if standing is None:
+        return None
+    held, above = standing.tier, standing.next
+    return models.TierOut(
+        code=held.code if held else "",
+        name=held.name(language) if held else "",
+        turnover_minor=standing.turnover_minor,
+        next_name=above.name(language) if above else None,
+        missing_minor=standing.missing_minor,
+    )
+
+
+def _line_out(line: QuotedLine, rules: ProgrammeRules, language: str) -> models.LineOut:
     return models.LineOut(
         sku=line.sku,
         name=line.name,
@@ -94,7 +116,9 @@ def _line_out(line: QuotedLine) -> models.LineOut:
         spent=line.spent,
         earned=line.earned,
         reasons=[
-            models.ReasonOut(code=reason.code, data=dict(reason.data))
+            models.ReasonOut(
+                code=reason.code, data=dict(reason.data), name=rules.name_of(reason, language)
+            )
             for reason in reasons_of(line.explanation)
         ],
     )

@@ -54,7 +54,7 @@ def handler(programme: Programme, operation: Operation, door: Door) -> Handler:
         caller = await door.admit(request)
         if isinstance(caller, Problem):
             return caller
-        ask = await _read(operation, request, caller)
+        ask = await _read(operation, request, caller, door.language(request))
         if isinstance(ask, Problem):
             return ask
         done = await operation.run(programme, ask)
@@ -85,7 +85,9 @@ def _success(done: Done) -> web.Response:
     return web.Response(body=done.body.model_dump_json().encode(), headers=headers)
 
 
-async def _read(operation: Operation, request: web.Request, caller: Caller) -> Ask | Problem:
+async def _read(
+    operation: Operation, request: web.Request, caller: Caller, language: str
+) -> Ask | Problem:
     path = _path_variables(request)
     if isinstance(path, Problem):
         return path
@@ -102,7 +104,7 @@ async def _read(operation: Operation, request: web.Request, caller: Caller) -> A
         query = _read_query(request, operation.query)
         if isinstance(query, Problem):
             return query
-    return Ask(caller=caller, key=key, path=path, body=body, query=query)
+    return Ask(caller=caller, key=key, path=path, body=body, query=query, language=language)
 
 
 def _read_query(request: web.Request, model: type[BaseModel]) -> BaseModel | Problem:

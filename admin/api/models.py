@@ -161,6 +161,16 @@ class BalanceOut(BaseModel):
     next_expiry: ExpiringOut | None
 
 
+class TierOut(BaseModel):
+    """The tier she holds by turnover, and how far it is to the next; names as they are read."""
+
+    code: str = Field(description="Empty: none yet")
+    name: str
+    turnover_minor: int = Field(description="Paid in money this month and the eleven before it")
+    next_name: str | None
+    missing_minor: int = Field(description="Turnover that is missing for the next tier")
+
+
 class LookupOut(BaseModel):
     customer_id: Id
     name: str
@@ -168,13 +178,15 @@ class LookupOut(BaseModel):
     balance: BalanceOut
     may_spend: bool = Field(description="Whether this card may also spend")
     how: str = Field(description="static, picture, live, short or phone")
+    tier: TierOut | None = Field(description="null: the programme has no tiers")
 
 
 class ReasonOut(BaseModel):
-    """Why a line earned or spent what it did."""
+    """Why a line earned or spent what it did. `name` is that of the multiplier or the tier."""
 
     code: str
-    data: dict[str, int]
+    data: dict[str, int | str]
+    name: str | None = None
 
 
 class LineOut(BaseModel):
@@ -201,6 +213,8 @@ class QuoteOut(BaseModel):
     total_minor: int
     to_pay_minor: int
     expires_at: Instant
+    rules_revision: int = Field(description="Of the rules that it was priced by")
+    tier: TierOut | None = Field(description="null: the programme has no tiers")
     lines: list[LineOut]
 
 
@@ -228,6 +242,7 @@ class ReceiptOut(BaseModel):
     goods_back_minor: int = Field(description="Value of the goods that were returned of it since")
     balance: int = Field(description="Points she can spend right after it")
     next_expiry: ExpiringOut | None
+    rules_revision: int = Field(description="Of the rules that it was made by")
     lines: list[LineOut]
 
 

@@ -22,13 +22,15 @@ class Caller:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One request, checked: `body` is of the operation's `request` model, `path` its variables,
-    `query` what stood behind the question mark, of its `query` model."""
+    `query` what stood behind the question mark, of its `query` model, `language` that of whoever
+    reads the answer."""
 
     caller: Caller
     key: str
     path: Mapping[str, str]
     body: Any
     query: Any = None
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

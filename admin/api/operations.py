@@ -8,6 +8,7 @@ from admin.api import models
 from admin.api.answers import line_of, lookup_out, quote_out, receipt_out
 from admin.api.operation import Ask, Done, Operation
 from admin.api.returns import RETURN_OPERATIONS
+from loyalty.checkout import QuoteAnswer, ReceiptAnswer
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal, refuse
 
@@ -19,7 +20,9 @@ async def _lookup(programme: Programme, ask: Ask) -> Done | Refusal:
     answer = await programme.checkout.lookup(
         till_id=ask.caller.till_id, card=body.card, device=ask.caller.device
     )
-    return answer if isinstance(answer, Refusal) else Done(lookup_out(answer))
+    if isinstance(answer, Refusal):
+        return answer
+    return Done(lookup_out(answer, ask.language))
 
 
 async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
@@ -34,7 +37,7 @@ async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
         staff_id=ask.caller.staff_id,
         device=ask.caller.device,
     )
-    return answer if isinstance(answer, Refusal) else Done(quote_out(answer), answer.replayed)
+    return answer if isinstance(answer, Refusal) else await _quoted(programme, ask, answer)
 
 
 async def _release(programme: Programme, ask: Ask) -> Done | Refusal:
@@ -59,7 +62,7 @@ async def _commit(programme: Programme, ask: Ask) -> Done | Refusal:
         staff_id=ask.caller.staff_id,
         device=ask.caller.device,
     )
-    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer), answer.replayed)
+    return answer if isinstance(answer, Refusal) else await _done(programme, ask, answer)
 
 
 async def _commit_quote(
@@ -75,7 +78,7 @@ async def _commit_quote(
         receipt_number=body.receipt_number,
         staff_id=ask.caller.staff_id,
     )
-    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer), answer.replayed)
+    return answer if isinstance(answer, Refusal) else await _done(programme, ask, answer)
 
 
 async def _cancel(programme: Programme, ask: Ask) -> Done | Refusal:
@@ -87,12 +90,22 @@ async def _cancel(programme: Programme, ask: Ask) -> Done | Refusal:
         at=body.at,
         staff_id=ask.caller.staff_id,
     )
-    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer), answer.replayed)
+    return answer if isinstance(answer, Refusal) else await _done(programme, ask, answer)
 
 
 async def _receipt(programme: Programme, ask: Ask) -> Done | Refusal:
     answer = await programme.checkout.receipt(ask.caller.till_id, ask.path["number"])
-    return answer if isinstance(answer, Refusal) else Done(receipt_out(answer))
+    return answer if isinstance(answer, Refusal) else await _done(programme, ask, answer)
+
+
+async def _quoted(programme: Programme, ask: Ask, quote: QuoteAnswer) -> Done:
+    rules = (await programme.book.of(quote.revision)).rules
+    return Done(quote_out(quote, rules, ask.language), quote.replayed)
+
+
+async def _done(programme: Programme, ask: Ask, receipt: ReceiptAnswer) -> Done:
+    rules = (await programme.book.of(receipt.revision)).rules
+    return Done(receipt_out(receipt, rules, ask.language), receipt.replayed)
 
 
 _CARD = (

@@ -4,6 +4,7 @@ import { ask, newKey, SilenceError } from "./api.js";
 import { addByBarcode, clearGoods, goodsLines, prepareGoods } from "./goods.js";
 import { put } from "./queue.js";
 import { byId, changed, changes, element, fieldError, now, state } from "./state.js";
+import { tierWords, whyRows } from "./why.js";
 import { money, number, parseMoney, plainMoney, points, pointsWord, t } from "./words.js";
 
 const QUOTE_AFTER_MS = 250;
@@ -115,6 +116,7 @@ function drawCustomer() {
   const { customer } = sale;
   byId("customer-name").textContent = customer ? customer.name || t("Without a name") : t("Customer unknown until online");
   byId("customer-card").textContent = customer ? t("Card {number}", { number: customer.card_number }) : masked(sale.card);
+  byId("customer-tier").textContent = tierWords(customer?.tier);
   byId("customer-balance").textContent = customer ? number(customer.balance.available) : "";
   byId("customer-unit").textContent = customer ? pointsWord(customer.balance.available) : "";
   remark();
@@ -234,11 +236,12 @@ function drawQuote(fields = null) {
   byId("spend-box").hidden = mode() !== "spend";
   byId("spend-note").textContent = spendable ? t("at most {points}", { points: points(spendable) }) : "";
   byId("earn-note").textContent = quote && quote.spend === 0 ? `+${points(quote.earn)}` : "";
-  byId("sums").hidden = !quote;
+  byId("sums").hidden = byId("why").hidden = !quote;
   if (quote) {
     byId("to-pay").textContent = money(quote.to_pay_minor);
     byId("will-spend").textContent = quote.spend ? `−${points(quote.spend)}` : "0";
     byId("will-earn").textContent = `+${points(quote.earn)}`;
+    byId("why-rows").replaceChildren(...whyRows(quote.lines));
   }
   drawConfirm(fields, quote);
 }

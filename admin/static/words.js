@@ -19,6 +19,11 @@ export function number(n) {
   return count.format(n);
 }
 
+// Tenths, hundredths … as a number: 75 with one place is "7,5".
+export function decimal(value, places) {
+  return count.format(value / 10 ** places);
+}
+
 // "1 234 points", in the right plural form.
 export function points(n) {
   const form = source.points[plural.select(Math.abs(n))] ?? source.points.other;

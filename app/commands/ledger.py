@@ -7,17 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.people import customer_id_of
+from app.commands.rules import open_book
 from app.commands.session import (
     AsJson,
     no,
     on_database,
     out,
-    overrides,
     progress_bar,
     show,
     show_json,
 )
-from app.settings import load_settings
 from loyalty.clock import SystemClock
 from loyalty.database import query
 from loyalty.instants import to_micros
@@ -96,7 +95,7 @@ async def grant(
         no("say either --all or one --customer or more")
     if not 1 <= len(key) <= 100:
         no("--key: between 1 and 100 characters")
-    rules = load_settings(**overrides).programme.rules()
+    rules = (await open_book()).rules
     clock = SystemClock()
     now = clock.now()
     lives = rules.points_live_days if days is None else days
@@ -132,7 +131,7 @@ async def statement(
     as_json: AsJson = False,
 ) -> None:
     """The account of a customer, the latest entries first, each with its reason."""
-    rules = load_settings(**overrides).programme.rules()
+    rules = (await open_book()).rules
     account_id = await customer_id_of(customer, rules.region)
     entries = await Ledger(SystemClock()).statement(account_id, limit=limit)
     rows = [

@@ -13,6 +13,7 @@ from app.commands.database import db
 from app.commands.keys import keys
 from app.commands.ledger import ledger
 from app.commands.messages import messages
+from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
 from app.commands.staff import staff
@@ -31,6 +32,7 @@ GROUPS = {
     "ledger": ledger,
     "messages": messages,
     "templates": templates,
+    "rules": rules,
     "staff": staff,
     "keys": keys,
     "shops": shops,

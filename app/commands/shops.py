@@ -6,9 +6,9 @@ import typer
 from tortoise.exceptions import IntegrityError
 
 from app.commands.session import AsJson, no, on_database, out, show
-from app.settings import known_timezone
 from loyalty.clock import SystemClock
 from loyalty.models import Shop, Till
+from loyalty.programme_document import known_timezone
 
 shops = typer.Typer(no_args_is_help=True, help="Shops and their tills.")
 

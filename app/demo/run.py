@@ -35,6 +35,7 @@ _WORDS = {
     "shops": "Shops, staff and goods",
     "customers": "Customers",
     "receipts": "A year of receipts and points",
+    "tiers": "Tiers",
 }
 
 

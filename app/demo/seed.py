@@ -15,14 +15,18 @@ from app.demo.catalogue import goods
 from app.demo.chain import PASSWORD, SHOPS, STAFF
 from app.demo.history import history
 from app.demo.people import Person, people
+from app.demo.programme import demo_document
 from app.demo.telling import Seat, Telling, insert_many
 from loyalty.clock import Clock
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from loyalty.ledger import Ledger
 from loyalty.models import Product, Shop, StaffMember, Till
+from loyalty.refusals import Refusal
+from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import card_number
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.turnover import Tiers
 
 CHUNK = 2_000
 SEED = 20_240
@@ -65,7 +69,19 @@ async def seed(
     sales = list(history(crowd, chance=chance, now=now, rules=rules))
     telling = Telling(rules, crowd, ids, seats, now)
     await telling.write(sales, lambda done: progress("receipts", done, len(sales)))
+    await _give_tiers(clock, rules, lambda done: progress("tiers", done, len(crowd)))
     return Seeded(len(goods()), len(SHOPS), len(crowd), len(sales), telling.expired)
+
+
+async def _give_tiers(clock: Clock, rules: ProgrammeRules, progress: Callable[[int], None]) -> None:
+    """The owner has just saved rules of her own: the year so far decides about the tiers."""
+    book = RuleBook(clock, rules)
+    await book.open()
+    saved = await book.save(
+        demo_document(rules), by=STAFF[0].name, comment="Уровни; витамины по выходным"
+    )
+    assert not isinstance(saved, Refusal), saved
+    progress(await Tiers(clock, book).sum_up_all())
 
 
 async def _write_goods() -> None:

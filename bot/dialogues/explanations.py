@@ -1,5 +1,7 @@
 """Why points came or went: the name of an operation, and its whole story."""
 
+from dataclasses import dataclass
+
 from aiogram.utils.text_decorations import html_decoration
 
 from bot.words import N_, Words, _
@@ -7,6 +9,8 @@ from loyalty.checkout import QuotedLine, ReceiptAnswer, ReturnAnswer, ReturnedLi
 from loyalty.customers import Operation
 from loyalty.ledger import Entry
 from loyalty.rules.earning import reasons_of
+from loyalty.rules.programme import ProgrammeRules
+from messaging.earning_words import line_why
 
 _TITLES = {
     ("accrual", "welcome"): N_("gift for joining"),
@@ -54,7 +58,15 @@ def _named(entry: Entry, whats: tuple[str, ...]) -> tuple[int, str] | None:
     return int(named[0]), named[1]
 
 
-def explain(entry: Entry, of: ReceiptAnswer | ReturnAnswer | None, words: Words) -> str:
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A receipt, and the rules that it was made by."""
+
+    receipt: ReceiptAnswer
+    rules: ProgrammeRules
+
+
+def explain(entry: Entry, of: Bought | ReturnAnswer | None, words: Words) -> str:
     """The whole story of an entry, with the lines of its receipt or return when there is one."""
     head = title(entry)
     lines = [
@@ -62,7 +74,7 @@ def explain(entry: Entry, of: ReceiptAnswer | ReturnAnswer | None, words: Words)
         words.moment(entry.at),
         "",
         _story(entry),
-        *(_receipt_lines(entry, of, words) if isinstance(of, ReceiptAnswer) else ()),
+        *(_receipt_lines(entry, of, words) if isinstance(of, Bought) else ()),
         *(_return_lines(entry, of, words) if isinstance(of, ReturnAnswer) else ()),
         "",
     ]
@@ -95,7 +107,8 @@ def _story(entry: Entry) -> str:
     return _("Done by our staff. Ask in any of our shops for details.")
 
 
-def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[str]:
+def _receipt_lines(entry: Entry, bought: Bought, words: Words) -> list[str]:
+    receipt = bought.receipt
     head = _("Receipt No. {number}, {total}:").format(
         number=html_decoration.quote(receipt.receipt_number),
         total=words.money(receipt.total_minor),
@@ -106,7 +119,7 @@ def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[s
         _("• {goods}, {sum}: {points}").format(
             goods=html_decoration.quote(line.name),
             sum=words.money(line.amount_minor),
-            points=words.signed(-line.spent) if spending else _earned(line, words),
+            points=words.signed(-line.spent) if spending else _earned(line, bought.rules, words),
         )
         for line in shown
     ]
@@ -116,21 +129,14 @@ def _receipt_lines(entry: Entry, receipt: ReceiptAnswer, words: Words) -> list[s
     return ["", head, *lines]
 
 
-def _earned(line: QuotedLine, words: Words) -> str:
+def _earned(line: QuotedLine, rules: ProgrammeRules, words: Words) -> str:
     """What a line earned, and why so much."""
-    for reason in reasons_of(line.explanation):
-        match reason.code:
-            case "excluded_from_earning":
-                return _("no points for these goods")
-            case "nothing_paid":
-                return _("paid with points, so nothing is earned")
-            case "flat_rate":
-                return _("{points} ({percent}% of {paid})").format(
-                    points=words.signed(line.earned) if line.earned else "0",
-                    percent=words.decimal(reason.data["permille"], 1),
-                    paid=words.money(reason.data["paid_minor"]),
-                )
-    return words.signed(line.earned) if line.earned else "0"
+    reasons = reasons_of(line.explanation)
+    why = html_decoration.quote(line_why(words.language, rules, reasons, earned=line.earned))
+    if not line.earned and why:
+        return why
+    earned = words.signed(line.earned) if line.earned else "0"
+    return f"{earned} ({why})" if why else earned
 
 
 def _return_lines(entry: Entry, back: ReturnAnswer, words: Words) -> list[str]:

@@ -6,19 +6,22 @@ from aiogram import Router
 from aiogram.filters import BaseFilter
 from aiogram.methods import EditMessageText, SendMessage
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, TelegramObject, Update
+from aiogram.utils.text_decorations import html_decoration
 
 from bot import keyboards
 from bot.callbacks import StatementPage, Why
-from bot.dialogues.explanations import explain, receipt_of, return_of, title
+from bot.dialogues.explanations import Bought, explain, receipt_of, return_of, title
 from bot.dialogues.members import Member
 from bot.menu import topic_of
 from bot.refusal_texts import refusal_text
 from bot.turns import Turn
 from bot.words import Words, _
-from loyalty.checkout import ReceiptAnswer, ReturnAnswer
+from loyalty.checkout import ReturnAnswer
 from loyalty.customers import CustomerView, Glance, Operation
 from loyalty.ledger import Balance, Entry
 from loyalty.refusals import No, Refusal
+from loyalty.rules.tiers import tier_standing
+from messaging.earning_words import tier_words
 
 PAGE = 5
 
@@ -52,7 +55,7 @@ def router() -> Router:
 
 
 async def show(message: Message, glance: Glance, turn: Turn) -> SendMessage:
-    text, markup = _page(glance, turn.words, before=0)
+    text, markup = _page(glance, turn, before=0)
     return message.answer(text, reply_markup=markup)
 
 
@@ -64,7 +67,7 @@ async def turn_page(
 ) -> EditMessageText | None:
     if not isinstance(query.message, Message):
         return None
-    text, markup = _page(glance, turn.words, before=callback_data.before)
+    text, markup = _page(glance, turn, before=callback_data.before)
     return query.message.edit_text(text, reply_markup=markup)
 
 
@@ -88,27 +91,40 @@ async def why(
     )
 
 
-async def _business_of(entry: Entry, turn: Turn) -> ReceiptAnswer | ReturnAnswer | None:
+async def _business_of(entry: Entry, turn: Turn) -> Bought | ReturnAnswer | None:
     """The receipt or the return that an entry belongs to."""
-    checkout = turn.desk.programme.checkout
+    programme = turn.desk.programme
     named = return_of(entry)
     if named is not None:
-        return await checkout.return_of_till(*named)
+        return await programme.checkout.return_of_till(*named)
     named = receipt_of(entry)
     if named is None:
         return None
-    receipt = await checkout.receipt(*named)
-    return None if isinstance(receipt, Refusal) else receipt
+    receipt = await programme.checkout.receipt(*named)
+    if isinstance(receipt, Refusal):
+        return None
+    return Bought(receipt, (await programme.book.of(receipt.revision)).rules)
 
 
-def _page(glance: Glance, words: Words, *, before: int) -> tuple[str, InlineKeyboardMarkup | None]:
-    shown = glance.operations[:PAGE]
+def _page(glance: Glance, turn: Turn, *, before: int) -> tuple[str, InlineKeyboardMarkup | None]:
+    words, shown = turn.words, glance.operations[:PAGE]
     markup = keyboards.statement(
         [operation.seq for operation in shown],
         page=before,
         earlier=shown[-1].seq if len(glance.operations) > PAGE else None,
     )
-    return "\n\n".join((_balance_text(glance.balance, words), _operations(shown, words))), markup
+    parts = (_balance_text(glance.balance, words), _tier_text(glance, turn))
+    return "\n\n".join(("\n".join(filter(None, parts)), _operations(shown, words))), markup
+
+
+def _tier_text(glance: Glance, turn: Turn) -> str:
+    """The tier that she holds and how far it is to the next; "" where there are no tiers."""
+    rules, words = turn.desk.programme.rules, turn.words
+    standing = tier_standing(glance.customer.tier, glance.customer.turnover_minor, rules.tiers)
+    if standing is None:
+        return ""
+    told = html_decoration.quote(tier_words(words.language, words.currency, standing))
+    return _("⭐ Your tier: {tier}.").format(tier=told)
 
 
 def _balance_text(balance: Balance, words: Words) -> str:

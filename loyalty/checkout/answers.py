@@ -9,6 +9,7 @@ from typing import Any
 from loyalty.instants import from_micros, to_micros
 from loyalty.ledger import Balance, Expiring
 from loyalty.rules.card_codes import How
+from loyalty.rules.tiers import TierStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,16 @@ class Lookup:
     balance: Balance
     may_spend: bool
     how: How
+    standing: TierStanding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteAnswer:
-    """A price with points, good until `expires_at`. `available` is before `spend` is taken."""
+    """A price with points, good until `expires_at`. `available` is before `spend` is taken.
+
+    `revision` is that of the rules; the receipt is made by the same. `tier` and `turnover_minor`
+    are the customer's before it.
+    """
 
     quote_id: int
     customer_id: int
@@ -54,6 +60,9 @@ class QuoteAnswer:
     to_pay_minor: int
     expires_at: datetime
     lines: tuple[QuotedLine, ...]
+    revision: int = 0
+    tier: str = ""
+    turnover_minor: int = 0
     replayed: bool = False
 
 
@@ -62,7 +71,8 @@ class ReceiptAnswer:
     """A receipt, and what the customer has available right after it.
 
     `at` is the time of the sale. `returned` and `taken_back` are the points that a cancel gave back
-    and took back. `goods_back_minor` is the value of what has been returned of it since.
+    and took back. `goods_back_minor` is the value of what has been returned of it since. `revision`
+    is that of the rules that it was made by.
     """
 
     receipt_id: int
@@ -82,6 +92,7 @@ class ReceiptAnswer:
     returned: int = 0
     taken_back: int = 0
     goods_back_minor: int = 0
+    revision: int = 0
     replayed: bool = False
 
 

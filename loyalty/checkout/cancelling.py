@@ -12,8 +12,12 @@ from loyalty.database import after_commit, query, transaction
 from loyalty.instants import from_micros
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.commands import Posted, Reverse, Verdict
+from loyalty.rules.months import month_of
+from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import fingerprint
+from loyalty.rules.tiers import window
 from loyalty.sql import checkout as sql
+from loyalty.turnover import sum_up, turnover_of, undone
 
 NOTHING_LEFT = (No.NOTHING_TO_TAKE_BACK, No.ALREADY_REVERSED)
 """A cancel goes through even when there are no points left to move."""
@@ -29,7 +33,9 @@ async def cancel(
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 
     async def attempt() -> ReceiptAnswer | Refusal:
-        [row] = await query(sql.CANCEL_FACTS, None, till_id, receipt_number, own_key)
+        now, rules = desk.now(), desk.rules
+        months = window(month_of(now, rules.timezone))
+        [row] = await query(sql.CANCEL_FACTS, None, till_id, receipt_number, own_key, *months)
         if row["own_answer"] is not None:
             if bytes(row["own_fingerprint"]) != mark:
                 return refuse(No.KEY_REUSED)
@@ -40,6 +46,9 @@ async def cancel(
             return refuse(No.RECEIPT_CANCELLED)
         if row["returns"]:
             return refuse(No.RECEIPT_HAS_RETURNS)
+        if row["is_unsummed"]:
+            await sum_up(row["customer_id"], rules, now)
+            return await attempt()
         # A till's clock may say that it was cancelled before it was bought.
         instant = max(at, row["at"])
         return await _undo(desk, row, (instant, staff_id, own_key, mark))
@@ -50,8 +59,21 @@ async def cancel(
 async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -> ReceiptAnswer:
     receipt_id, at = row["id"], how[0]
     first = decode_receipt(row["answer"])
-    commands = _reversals(desk, row, first.receipt_number, at)
-    async with desk.turns.of(row["customer_id"]), transaction():
+    own_rules = (await desk.book.of(row["rules_revision"])).rules
+    commands = _reversals(own_rules, row, first.receipt_number, at)
+    turned = undone(
+        turnover_of(row, row["customer_id"]),
+        desk.rules,
+        paid_minor=row["paid_minor"],
+        whole=True,
+        month=month_of(row["at"], own_rules.timezone),
+        recorded_at=row["recorded_at"],
+        now=desk.now(),
+    )
+    turn = desk.turns.of(row["customer_id"])
+    async with turn, transaction():
+        if turn.version >= turned.version:
+            raise OvertakenError
         outlook = await look_ahead(desk, row["customer_id"], list(commands.values()))
         moved = dict(zip(commands, map(_points, outlook.verdicts), strict=True))
         answer = replace(
@@ -65,13 +87,14 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         )
         event = event_row("receipt.cancelled", answer, row["shop_name"])
         await outlook.write()  # the account before its receipt, as a return locks them
-        if not await sql.write_cancel((receipt_id, *how, encode(answer)), event):
+        if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, turned):
             raise OvertakenError
         after_commit(events.announce)
+        turn.version = turned.version
     return answer
 
 
-def _reversals(desk: Desk, row: Any, number: str, at: int) -> dict[str, Reverse]:
+def _reversals(rules: ProgrammeRules, row: Any, number: str, at: int) -> dict[str, Reverse]:
     """First what she spent comes back, so that what she earned can be taken out of it."""
     return {
         what: Reverse(
@@ -79,8 +102,8 @@ def _reversals(desk: Desk, row: Any, number: str, at: int) -> dict[str, Reverse]
             account_id=row["customer_id"],
             transaction_id=transaction_id,
             at=at,
-            clawback=desk.rules.cancel_clawback,
-            grace_days=desk.rules.cancel_grace_days,
+            clawback=rules.cancel_clawback,
+            grace_days=rules.cancel_grace_days,
             reference=number,
         )
         for what, transaction_id in (("spent", row["redemption_id"]), ("earned", row["accrual_id"]))

@@ -1,10 +1,12 @@
 """The commit: one transaction that makes a sale a receipt, with its points and its event."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loyalty import events
 from loyalty.checkout.answers import (
+    QuoteAnswer,
     QuotedLine,
     ReceiptAnswer,
     decode_quote,
@@ -16,8 +18,10 @@ from loyalty.checkout.desk import (
     Outlook,
     Sale,
     card_refused,
+    goods_of,
     look,
     look_ahead,
+    occasion_of,
     quoted_lines,
     scoped_key,
 )
@@ -25,10 +29,11 @@ from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
 from loyalty.database import after_commit, dialect, one_writer, query
 from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, to_micros
-from loyalty.ledger.companion import DemandError
+from loyalty.ledger.companion import DemandError, joined
 from loyalty.refusals import No, Refusal, first_of, refuse
-from loyalty.rules import earning
+from loyalty.rule_book import Revision
 from loyalty.rules.commands import Accrue, Capture, Command, Posted, Release, Verdict
+from loyalty.rules.months import month_of
 from loyalty.rules.receipts import (
     DAY,
     SECOND,
@@ -37,6 +42,8 @@ from loyalty.rules.receipts import (
     fingerprint,
 )
 from loyalty.sql import checkout as sql
+from loyalty.sql.turnover import TURNOVER_SEEN
+from loyalty.turnover import Turnover, bought, sum_up, turnover_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,10 @@ class _Priced:
     paid_minor: int
     spent: int
     earned: int
+    revision: Revision
+    """Of the rules that it was priced by."""
+    turnover: Turnover
+    """What was known of the customer when it was priced."""
     closes: tuple[int, str] | None = None
     """A quote that ends with this, and the state it ends in."""
     hold: tuple[int, int] | None = None
@@ -79,18 +90,28 @@ async def commit_quote(
     Round trips on Postgres: 3 (facts, ledger, and everything that is written).
     """
     mark = fingerprint("commit", quote_id, receipt_number)
+    own_key = scoped_key(till_id, key)
 
-    async def attempt() -> ReceiptAnswer | Refusal:
-        own_key = scoped_key(till_id, key)
-        [row] = await query(sql.COMMIT_FACTS, None, till_id, receipt_number, own_key, quote_id)
+    async def ready() -> _Priced | ReceiptAnswer | Refusal:
+        now, rules = desk.now(), desk.rules
+        window = sql.window_arguments(at, now, rules)
+        arguments = (till_id, receipt_number, own_key, quote_id, *window)
+        [row] = await query(sql.COMMIT_FACTS, None, *arguments)
         if row["own_answer"] is not None:
             return _repeat(row, mark)
-        refusal = _quote_refusal(row, till_id, receipt_number, desk.now())
+        refusal = _quote_refusal(row, till_id, receipt_number, now)
         if refusal is not None:
             return refusal
+        turnover = turnover_of(row, row["customer_id"])
+        if turnover.is_unsummed:
+            await sum_up(turnover.customer_id, rules, now)
+            return await ready()
+        revision = await desk.book.of(row["rules_revision"])
         quoted = decode_quote(row["body"])
+        if turnover.version != row["turnover_version"]:
+            quoted = await _requoted(row, quoted, revision, turnover)
         hold_id = row["hold_id"]
-        priced = _Priced(
+        return _Priced(
             till_id=till_id,
             key=own_key,
             mark=mark,
@@ -106,12 +127,44 @@ async def commit_quote(
             paid_minor=quoted.to_pay_minor,
             spent=quoted.spend,
             earned=quoted.earn,
+            revision=revision,
+            turnover=turnover,
             closes=(quote_id, "committed"),
             hold=None if hold_id is None else (quoted.customer_id, hold_id),
         )
-        return await _settle(desk, priced, at)
 
-    return await until_settled(attempt)
+    return await until_settled(lambda: _in_turn(desk, ready, at))
+
+
+async def _requoted(
+    row: Any, quoted: QuoteAnswer, revision: Revision, turnover: Turnover
+) -> QuoteAnswer:
+    """What the quote earns, now that she has bought something else meanwhile: it may be the first
+    purchase no longer, or have reached a cap or a tier. The money stays. One round trip."""
+    goods = goods_of(quoted.lines, await sql.products([line.sku for line in quoted.lines]))
+    occasion = occasion_of(row, turnover, row["quoted_at"], revision.rules)
+    priced = revision.pricing.price(goods, quoted.spend, occasion)
+    if [line.spent for line in priced.lines] != [line.spent for line in quoted.lines]:
+        return quoted  # the goods have been changed in the catalogue: what was said holds
+    return replace(quoted, earn=priced.earned, lines=quoted_lines(quoted.lines, priced))
+
+
+async def _in_turn(
+    desk: Desk, ready: Callable[[], Awaitable[_Priced | ReceiptAnswer | Refusal]], at: int
+) -> ReceiptAnswer | Refusal:
+    """Look, then wait for the customer's turn, look again if another came first, and settle."""
+    priced = await ready()
+    if not isinstance(priced, _Priced):
+        return priced
+    turn = desk.turns.of(priced.customer_id)
+    async with turn, one_writer():
+        if turn.version > priced.turnover.version:
+            priced = await ready()
+            if not isinstance(priced, _Priced):
+                return priced
+        answer = await _settle(desk, priced, at)
+        turn.version = priced.turnover.version + 1
+    return answer
 
 
 async def commit_sale(desk: Desk, sale: Sale, at: int) -> ReceiptAnswer | Refusal:
@@ -124,7 +177,7 @@ async def commit_sale(desk: Desk, sale: Sale, at: int) -> ReceiptAnswer | Refusa
         return refusal
     mark = fingerprint("sale", sale.card.strip(), sale.receipt_number, tuple(sale.lines))
 
-    async def attempt() -> ReceiptAnswer | Refusal:
+    async def ready() -> _Priced | ReceiptAnswer | Refusal:
         seen = await look(desk, sale, "receipt", at)
         row, card = seen.row, seen.card
         if row["own_answer"] is not None:
@@ -133,33 +186,31 @@ async def commit_sale(desk: Desk, sale: Sale, at: int) -> ReceiptAnswer | Refusa
             return seen.receipt_refusal
         if isinstance(card, Refusal):
             return await card_refused(desk, sale, card, at)
-        priced = earning.price(seen.goods, 0, desk.rules)
+        priced = seen.revision.pricing.price(seen.goods, 0, seen.occasion)
         open_hold = row["open_hold_id"]
-        return await _settle(
-            desk,
-            _Priced(
-                till_id=sale.till_id,
-                key=scoped_key(sale.till_id, sale.key),
-                mark=mark,
-                receipt_number=sale.receipt_number,
-                staff_id=sale.staff_id,
-                shop_name=seen.shop_name,
-                customer_id=card.customer_id,
-                name=card.name,
-                card_how=card.how,
-                code_hash=card.code_hash or "",
-                lines=quoted_lines(sale.lines, priced),
-                total_minor=priced.total_minor,
-                paid_minor=priced.to_pay_minor,
-                spent=0,
-                earned=priced.earned,
-                closes=(row["open_id"], "replaced") if row["open_id"] is not None else None,
-                hold=None if open_hold is None else (row["open_customer_id"], open_hold),
-            ),
-            at,
+        return _Priced(
+            till_id=sale.till_id,
+            key=scoped_key(sale.till_id, sale.key),
+            mark=mark,
+            receipt_number=sale.receipt_number,
+            staff_id=sale.staff_id,
+            shop_name=seen.shop_name,
+            customer_id=card.customer_id,
+            name=card.name,
+            card_how=card.how,
+            code_hash=card.code_hash or "",
+            lines=quoted_lines(sale.lines, priced),
+            total_minor=priced.total_minor,
+            paid_minor=priced.to_pay_minor,
+            spent=0,
+            earned=priced.earned,
+            revision=seen.revision,
+            turnover=seen.turnover,
+            closes=(row["open_id"], "replaced") if row["open_id"] is not None else None,
+            hold=None if open_hold is None else (row["open_customer_id"], open_hold),
         )
 
-    return await until_settled(attempt)
+    return await until_settled(lambda: _in_turn(desk, ready, at))
 
 
 def _repeat(row: Any, mark: bytes) -> ReceiptAnswer | Refusal:
@@ -181,30 +232,31 @@ def _quote_refusal(row: Any, till_id: int, receipt_number: str, now: int) -> Ref
 
 
 async def _settle(desk: Desk, priced: _Priced, at: int) -> ReceiptAnswer:
-    """Everything or nothing: receipt and lines, quote and code used up, answer, event, points."""
+    """Everything or nothing: receipt and lines, quote and code used up, answer, events, points,
+    turnover. The caller has the customer's turn and is the one writer."""
     receipt_id, now = next_id(), desk.now()
-    commands = _commands(desk, priced, receipt_id, at, now)
-    async with desk.turns.of(priced.customer_id), one_writer():
-        outlook = await look_ahead(desk, priced.customer_id, list(commands.values()))
-        moved = dict(zip(commands, map(_posted, outlook.verdicts), strict=True))
-        answer = ReceiptAnswer(
-            receipt_id=receipt_id,
-            receipt_number=priced.receipt_number,
-            customer_id=priced.customer_id,
-            name=priced.name,
-            total_minor=priced.total_minor,
-            paid_minor=priced.paid_minor,
-            spent=priced.spent,
-            earned=priced.earned,
-            balance=outlook.balance.available,
-            next_expiry=outlook.balance.next_expiry,
-            state="committed",
-            at=from_micros(at),
-            lines=priced.lines,
-        )
-        transactions = (moved.get("earn"), moved.get("spend"))
-        await _write(desk, priced, answer, transactions, outlook=outlook, now=now)
-        after_commit(events.announce)
+    commands = _commands(priced, receipt_id, at, now)
+    outlook = await look_ahead(desk, priced.customer_id, list(commands.values()))
+    moved = dict(zip(commands, map(_posted, outlook.verdicts), strict=True))
+    answer = ReceiptAnswer(
+        receipt_id=receipt_id,
+        receipt_number=priced.receipt_number,
+        customer_id=priced.customer_id,
+        name=priced.name,
+        total_minor=priced.total_minor,
+        paid_minor=priced.paid_minor,
+        spent=priced.spent,
+        earned=priced.earned,
+        balance=outlook.balance.available,
+        next_expiry=outlook.balance.next_expiry,
+        state="committed",
+        at=from_micros(at),
+        lines=priced.lines,
+        revision=priced.revision.number,
+    )
+    transactions = (moved.get("earn"), moved.get("spend"))
+    await _write(desk, priced, answer, transactions, outlook=outlook, now=now)
+    after_commit(events.announce)
     return answer
 
 
@@ -221,7 +273,7 @@ async def _write(
         answer.receipt_id, priced.customer_id, priced.till_id, priced.receipt_number,
         priced.staff_id, to_micros(answer.at), now, priced.total_minor, priced.paid_minor,
         priced.spent, priced.earned, priced.key, priced.mark, priced.card_how, *transactions,
-        encode(answer),
+        encode(answer), answer.revision,
     )  # fmt: skip
     lines = [
         (
@@ -230,25 +282,29 @@ async def _write(
         )
         for position, line in enumerate(priced.lines)
     ]  # fmt: skip
-    until = now + desk.rules.hold_minutes * 60 * SECOND
+    own_rules = priced.revision.rules
+    until = now + own_rules.hold_minutes * 60 * SECOND
     event = event_row("receipt.committed", answer, priced.shop_name)
     uses = (priced.code_hash, until) if priced.code_hash else None
+    month = month_of(to_micros(answer.at), own_rules.timezone)
+    turned = bought(priced.turnover, desk.rules, paid_minor=priced.paid_minor, month=month, now=now)
     try:
         if dialect() == "postgres":
-            companion = sql.receipt_companion(row, lines, event, closes=priced.closes, uses=uses)
-            await outlook.write_with(companion)
+            receipt = sql.receipt_companion(row, lines, event, closes=priced.closes, uses=uses)
+            await outlook.write_with(joined(receipt, turned.companion()))
         else:
             await sql.write_receipt(row, lines, event, closes=priced.closes, uses=uses)
+            await turned.write()
             await outlook.write()
     except DemandError as unmet:
+        if unmet.name == TURNOVER_SEEN:
+            raise OvertakenError from None
         if unmet.name == sql.CODE_FREE:
             raise DeclinedError(refuse(No.CARD_CODE_USED)) from None
         raise OvertakenError(refuse(No.QUOTE_NOT_FOUND)) from None
 
 
-def _commands(
-    desk: Desk, priced: _Priced, receipt_id: int, at: int, now: int
-) -> dict[str, Command]:
+def _commands(priced: _Priced, receipt_id: int, at: int, now: int) -> dict[str, Command]:
     """What the ledger is told. Business keys make the same receipt impossible under any key."""
     commands: dict[str, Command] = {}
     business = f"{priced.till_id}:{priced.receipt_number}"
@@ -267,12 +323,12 @@ def _commands(
             reference=priced.receipt_number,
         )
     if priced.earned:
-        commands["earn"] = _accrual(desk, priced, receipt_id, at)
+        commands["earn"] = _accrual(priced, receipt_id, at)
     return commands
 
 
-def _accrual(desk: Desk, priced: _Priced, receipt_id: int, at: int) -> Accrue:
-    rules = desk.rules
+def _accrual(priced: _Priced, receipt_id: int, at: int) -> Accrue:
+    rules = priced.revision.rules
     return Accrue(
         key=f"receipt:{receipt_id}:earn",
         business_key=f"earn:{priced.till_id}:{priced.receipt_number}",

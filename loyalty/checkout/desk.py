@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from loyalty.cards import Cards, card_facts
@@ -14,22 +15,32 @@ from loyalty.ledger import Balance, Ledger
 from loyalty.ledger.companion import Companion
 from loyalty.ledger.proposal import Proposal
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rule_book import Revision, RuleBook
 from loyalty.rules import card_reading, earning
 from loyalty.rules.card_reading import CardRead
 from loyalty.rules.commands import Command, Verdict
+from loyalty.rules.months import local
+from loyalty.rules.occasions import Occasion
 from loyalty.rules.posting import Rows
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import Line
+from loyalty.rules.tiers import TierRules, TierStanding, tier_standing
 from loyalty.sql import checkout as sql
+from loyalty.turnover import Turnover, sum_up, turnover_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     clock: Clock
-    rules: ProgrammeRules
+    book: RuleBook
     ledger: Ledger
     cards: Cards
     turns: Turns
+
+    @property
+    def rules(self) -> ProgrammeRules:
+        """The rules that are in force now; one thing is done by one `book.current`."""
+        return self.book.rules
 
     def now(self) -> int:
         """Microseconds since 1970."""
@@ -97,6 +108,15 @@ class SeenSale:
     row: Any
     card: CardRead | Refusal
     goods: tuple[earning.Goods, ...]
+    revision: Revision
+    occasion: Occasion
+    turnover: Turnover
+
+    @property
+    def read(self) -> CardRead:
+        """The card, once it is known not to be refused."""
+        assert isinstance(self.card, CardRead)
+        return self.card
 
     @property
     def shop_name(self) -> str:
@@ -111,8 +131,11 @@ class SeenSale:
 
 
 async def look(desk: Desk, sale: Sale, own: str, at: int) -> SeenSale:
-    """One round trip. `own`: whose key it is, "quote" or "receipt". The card is judged at `at`."""
-    reading = desk.cards.reading(sale.card, at)
+    """One round trip, and more for a customer of the time before turnover was kept.
+
+    `own`: whose key it is, "quote" or "receipt". The card is judged at `at`.
+    """
+    reading, revision, now = desk.cards.reading(sale.card, at), desk.book.current, desk.now()
     row = await sql.sale_facts(
         own,
         desk.cards.facts_arguments(reading, sale.till_id, sale.device, at),
@@ -120,9 +143,30 @@ async def look(desk: Desk, sale: Sale, own: str, at: int) -> SeenSale:
         receipt_number=sale.receipt_number,
         key=scoped_key(sale.till_id, sale.key),
         skus=[line.sku for line in sale.lines],
+        window=sql.window_arguments(at, now, revision.rules),
     )
     card = card_reading.judge(reading, card_facts(row), till_id=sale.till_id, at=at)
-    return SeenSale(row, card, goods_of(sale.lines, row["restricted"]))
+    turnover = turnover_of(row, row["customer_id"] or 0)
+    if turnover.is_unsummed:
+        await sum_up(turnover.customer_id, revision.rules, now)
+        return await look(desk, sale, own, at)
+    goods = goods_of(sale.lines, row["products"])
+    occasion = occasion_of(row, turnover, at, revision.rules)
+    return SeenSale(row, card, goods, revision, occasion, turnover)
+
+
+def occasion_of(row: Any, turnover: Turnover, at: int, rules: ProgrammeRules) -> Occasion:
+    """Out of a row that tells of the shop, the customer, and what she has earned."""
+    born_on = row["born_on"]
+    return Occasion(
+        shop=row["shop_code"],
+        local=local(at, row["shop_timezone"]),
+        born_on=date.fromisoformat(born_on) if isinstance(born_on, str) else born_on,
+        is_first=not turnover.receipts,
+        tier=rules.tiers.held(turnover.holding.tier),
+        day_points=row["day_points"],
+        month_points=row["month_points"],
+    )
 
 
 async def card_refused(desk: Desk, sale: Sale, refusal: Refusal, at: int) -> Refusal:
@@ -136,15 +180,35 @@ def scoped_key(till_id: int, key: str) -> str:
     return f"{till_id}:{key}"
 
 
-def goods_of(lines: Sequence[Line], restricted: str | None) -> tuple[earning.Goods, ...]:
-    """What the rules need of the lines; `restricted` lists the products unlike the others."""
-    limits = sql.restricted_goods(restricted)
-    return tuple(
-        earning.Goods(line.amount_minor, *limits.get(line.sku, (True, True))) for line in lines
+def goods_of(lines: Sequence[Line | QuotedLine], products: str | None) -> tuple[earning.Goods, ...]:
+    """What the rules need of the lines. The catalogue knows better than the till, where it knows
+    the product; `products` is its column."""
+    known = sql.product_facts(products)
+    return tuple(_goods(line, known.get(line.sku, _UNKNOWN)) for line in lines)
+
+
+def _goods(line: Line | QuotedLine, product: sql.ProductFacts) -> earning.Goods:
+    return earning.Goods(
+        line.amount_minor,
+        product.earns,
+        product.payable_with_points,
+        line.sku,
+        product.category or line.category,
+        product.prescription,
     )
 
 
-def quoted_lines(lines: Sequence[Line], priced: earning.Priced) -> tuple[QuotedLine, ...]:
+_UNKNOWN = sql.ProductFacts()
+
+
+def standing_of(card: CardRead, rules: TierRules) -> TierStanding | None:
+    """The tier as the cashier may see it; None where the programme has none."""
+    return tier_standing(card.tier, card.turnover_minor, rules)
+
+
+def quoted_lines(
+    lines: Sequence[Line | QuotedLine], priced: earning.Priced
+) -> tuple[QuotedLine, ...]:
     return tuple(
         QuotedLine(
             sku=line.sku,

@@ -20,7 +20,6 @@ from loyalty.database import dialect, query, transaction
 from loyalty.ids import first_id_at, next_id
 from loyalty.instants import from_micros, to_micros
 from loyalty.refusals import No, Refusal, first_of, refuse
-from loyalty.rules import earning
 from loyalty.rules.card_reading import CardRead
 from loyalty.rules.commands import Held, Hold, Release, Verdict
 from loyalty.rules.receipts import (
@@ -93,13 +92,14 @@ async def _offer(
         return refuse(No.CARD_CANNOT_SPEND, how=card.how)
     balance = await desk.balance(card.customer_id)
     available = max(balance.available + _points_back(seen, card, now), 0)
-    limit = earning.spending_limit(seen.goods, desk.rules)
+    pricing = seen.revision.pricing
+    limit = pricing.limit(seen.goods)
     spend = min(limit, available) if request.spend == "max" else request.spend
     if spend > limit:
         return refuse(No.EXCEEDS_SPENDING_LIMIT, limit=limit)
     if spend > available:
         return refuse(No.INSUFFICIENT_POINTS, available=available)
-    priced = earning.price(seen.goods, spend, desk.rules)
+    priced = pricing.price(seen.goods, spend, seen.occasion)
     return QuoteAnswer(
         quote_id=next_id(),
         customer_id=card.customer_id,
@@ -111,8 +111,11 @@ async def _offer(
         earn=priced.earned,
         total_minor=priced.total_minor,
         to_pay_minor=priced.to_pay_minor,
-        expires_at=from_micros(now + desk.rules.hold_minutes * 60 * SECOND),
+        expires_at=from_micros(now + seen.revision.rules.hold_minutes * 60 * SECOND),
         lines=quoted_lines(request.lines, priced),
+        revision=seen.revision.number,
+        tier=card.tier,
+        turnover_minor=card.turnover_minor,
     )
 
 
@@ -135,10 +138,10 @@ async def _write(
             raise DeclinedError(refuse(No.CARD_CODE_USED))
     older = seen.row["open_id"]
     if older is None and not offer.spend:
-        return await _insert(request, card, offer, None, now)
+        return await _insert(request, seen, offer, None, now)
     if older is None and dialect() == "postgres":
-        return await _set_aside(desk, request, card, offer, now)
-    release, hold = _release_older(seen, now), _hold(desk, request, offer, now)
+        return await _set_aside(desk, request, seen, offer, now)
+    release, hold = _release_older(seen, now), _hold(request, offer, now)
     commands = [command for command in (release, hold) if command is not None]
     async with desk.turns.of(card.customer_id), transaction():
         outlook = await look_ahead(desk, card.customer_id, commands)
@@ -147,20 +150,25 @@ async def _write(
         held = _held(request, outlook.verdicts[-1]) if hold is not None else None
         if older is not None and not await query(sql.CLOSE_QUOTE, None, older, "replaced"):
             raise OvertakenError
-        answer = await _insert(request, card, offer, held, now)
+        answer = await _insert(request, seen, offer, held, now)
         await outlook.write()
     return answer
 
 
 async def _set_aside(
-    desk: Desk, request: QuoteRequest, card: CardRead, offer: QuoteAnswer, now: int
+    desk: Desk,
+    request: QuoteRequest,
+    seen: SeenSale,
+    offer: QuoteAnswer,
+    now: int,
 ) -> QuoteAnswer:
     """The usual case on Postgres: hold and quote in one statement."""
-    async with desk.turns.of(card.customer_id):
-        hold = _hold(desk, request, offer, now)
-        outlook = await look_ahead(desk, card.customer_id, [hold] if hold else [])
+    customer_id = offer.customer_id
+    async with desk.turns.of(customer_id):
+        hold = _hold(request, offer, now)
+        outlook = await look_ahead(desk, customer_id, [hold] if hold else [])
         held = _held(request, outlook.verdicts[-1]) if hold else None
-        companion = sql.quote_companion(_quote_row(request, card, offer, held, now))
+        companion = sql.quote_companion(_quote_row(request, seen, offer, held, now))
         await outlook.write_with(companion)
     return offer
 
@@ -174,7 +182,7 @@ def _release_older(seen: SeenSale, now: int) -> Release | None:
     return Release(key=f"quote:{older}:replaced", account_id=account_id, hold_id=hold_id, at=now)
 
 
-def _hold(desk: Desk, request: QuoteRequest, offer: QuoteAnswer, now: int) -> Hold | None:
+def _hold(request: QuoteRequest, offer: QuoteAnswer, now: int) -> Hold | None:
     if not offer.spend:
         return None
     return Hold(
@@ -182,7 +190,7 @@ def _hold(desk: Desk, request: QuoteRequest, offer: QuoteAnswer, now: int) -> Ho
         account_id=offer.customer_id,
         points=offer.spend,
         at=now,
-        expires_at=now + desk.rules.hold_minutes * 60 * SECOND,
+        expires_at=to_micros(offer.expires_at),
         reference=request.receipt_number,
     )
 
@@ -196,14 +204,22 @@ def _held(request: QuoteRequest, verdict: Verdict) -> Held:
 
 
 async def _insert(
-    request: QuoteRequest, card: CardRead, answer: QuoteAnswer, held: Held | None, now: int
+    request: QuoteRequest,
+    seen: SeenSale,
+    answer: QuoteAnswer,
+    held: Held | None,
+    now: int,
 ) -> QuoteAnswer:
-    await query(sql.INSERT_QUOTE, None, *_quote_row(request, card, answer, held, now))
+    await query(sql.INSERT_QUOTE, None, *_quote_row(request, seen, answer, held, now))
     return answer
 
 
 def _quote_row(
-    request: QuoteRequest, card: CardRead, answer: QuoteAnswer, held: Held | None, now: int
+    request: QuoteRequest,
+    seen: SeenSale,
+    answer: QuoteAnswer,
+    held: Held | None,
+    now: int,
 ) -> tuple[Any, ...]:
     """The arguments of INSERT_QUOTE."""
     return (
@@ -213,8 +229,8 @@ def _quote_row(
         request.receipt_number,
         scoped_key(request.till_id, request.key),
         request.mark(),
-        card.code_hash or "",
-        card.how,
+        seen.read.code_hash or "",
+        seen.read.how,
         encode(answer),
         answer.total_minor,
         answer.spend,
@@ -222,6 +238,8 @@ def _quote_row(
         held.hold_id if held else None,
         now,
         to_micros(answer.expires_at),
+        answer.revision,
+        seen.turnover.version,
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from loyalty.checkout.desk import Desk, scoped_key
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rules.months import month_of
+from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import fingerprint
 from loyalty.rules.returns import (
     Back,
@@ -18,7 +20,9 @@ from loyalty.rules.returns import (
     points_by_line,
     too_old,
 )
+from loyalty.rules.tiers import window
 from loyalty.sql import returns as sql
+from loyalty.turnover import Turnover, turnover_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +48,19 @@ class ReceiptSeen:
     """A receipt as it stands, and what is to come back of it.
 
     `row` has the columns of `return_facts`; `rows` are its lines: id, position, sku, name,
-    quantity, amount, points spent and earned, quantity that has come back.
+    quantity, amount, points spent and earned, quantity that has come back. `rules` are those that
+    it was made by.
     """
 
     row: Any
+    rules: ProgrammeRules
     rows: Sequence[Sequence[Any]]
     lines: Sequence[SoldLine]
     portions: Sequence[Portion]
+
+    @property
+    def turnover(self) -> Turnover:
+        return turnover_of(self.row, self.row["customer_id"])
 
     @property
     def is_whole(self) -> bool:
@@ -59,18 +69,22 @@ class ReceiptSeen:
         return left == sum(portion.quantity_milli for portion in self.portions)
 
 
-async def look(request: ReturnRequest) -> list[Any]:
+async def look(desk: Desk, request: ReturnRequest) -> list[Any]:
     """The receipts that may be meant, and the first answer to the key. One round trip."""
+    months = window(month_of(desk.now(), desk.rules.timezone))
     return await sql.return_facts(
         request.till_id,
         request.receipt_number,
         request.sold_at,
         key=scoped_key(request.till_id, request.key),
         return_number=request.return_number,
+        months=months,
     )
 
 
-def judge_receipt(desk: Desk, rows: Sequence[Any], request: ReturnRequest) -> ReceiptSeen | Refusal:
+async def judge_receipt(
+    desk: Desk, rows: Sequence[Any], request: ReturnRequest
+) -> ReceiptSeen | Refusal:
     """What comes back of the one receipt that is meant.
 
     Refused: receipt_not_found, receipt_ambiguous, receipt_cancelled, return_too_old, and as
@@ -83,7 +97,8 @@ def judge_receipt(desk: Desk, rows: Sequence[Any], request: ReturnRequest) -> Re
         return refuse(No.RECEIPT_AMBIGUOUS)
     if row["state"] == "cancelled":
         return refuse(No.RECEIPT_CANCELLED)
-    refusal = too_old(row["at"], desk.now(), desk.rules.return_days_max)
+    rules = (await desk.book.of(row["rules_revision"])).rules
+    refusal = too_old(row["at"], desk.now(), rules.return_days_max)
     if refusal is not None:
         return refusal
     lines = sorted(json.loads(row["lines"]), key=lambda line: line[1])
@@ -91,7 +106,7 @@ def judge_receipt(desk: Desk, rows: Sequence[Any], request: ReturnRequest) -> Re
     portions = judge(sold, request.lines)
     if isinstance(portions, Refusal):
         return portions
-    return ReceiptSeen(row, lines, sold, portions)
+    return ReceiptSeen(row, rules, lines, sold, portions)
 
 
 def _sold_lines(row: Any, lines: Sequence[Sequence[Any]]) -> list[SoldLine]:

@@ -1,10 +1,10 @@
-"""The return of goods: what comes back, its points to and fro, and the event, written at once.
+"""The return of goods: what comes back, its points to and fro, turnover and event, written at once.
 
 The judgement is `loyalty.rules.returns`, the SQL `loyalty.sql.returns`. Two returns of one receipt
 that meet, at whatever tills, are one after the other: each expects the receipt as it saw it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from loyalty import events
@@ -23,11 +23,13 @@ from loyalty.conflicts import OvertakenError, until_settled
 from loyalty.database import after_commit, dialect, one_writer
 from loyalty.ids import next_id
 from loyalty.instants import from_micros
-from loyalty.ledger.companion import DemandError
+from loyalty.ledger.companion import DemandError, joined
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.commands import Posted, Reverse, Verdict
+from loyalty.rules.months import month_of
 from loyalty.rules.returns import Portion, SoldLine
 from loyalty.sql import returns as sql
+from loyalty.turnover import TurnoverRows, sum_up, undone
 
 REASON = "return"
 """What the ledger's entries of a return are named by."""
@@ -38,7 +40,7 @@ async def quote(desk: Desk, request: ReturnRequest) -> ReturnQuote | Refusal:
     """See `Checkout.quote_return`. Writes nothing. Round trips on Postgres: 2 (facts, ledger)."""
 
     async def attempt() -> ReturnQuote | Refusal:
-        seen = judge_receipt(desk, await look(request), request)
+        seen = await judge_receipt(desk, await look(desk, request), request)
         return seen if isinstance(seen, Refusal) else await _offer(desk, request, seen)
 
     return await until_settled(attempt)
@@ -65,42 +67,65 @@ async def _offer(desk: Desk, request: ReturnRequest, seen: ReceiptSeen) -> Retur
 async def return_(desk: Desk, request: ReturnRequest) -> ReturnAnswer | Refusal:
     """See `Checkout.return_`. Round trips on Postgres: 3 (facts, ledger, all that is written)."""
 
-    async def attempt() -> ReturnAnswer | Refusal:
-        rows = await look(request)
+    async def ready() -> ReceiptSeen | ReturnAnswer | Refusal:
+        rows = await look(desk, request)
         if rows[0]["own_answer"] is not None:
             if bytes(rows[0]["own_fingerprint"]) != request.mark():
                 return refuse(No.KEY_REUSED)
             return replayed(rows[0]["own_answer"])
         if rows[0]["namesake_id"] is not None:
             return refuse(No.RETURN_EXISTS)
-        seen = judge_receipt(desk, rows, request)
-        return seen if isinstance(seen, Refusal) else await _settle(desk, request, seen)
+        seen = await judge_receipt(desk, rows, request)
+        if isinstance(seen, ReceiptSeen) and seen.turnover.is_unsummed:
+            await sum_up(seen.turnover.customer_id, desk.rules, desk.now())
+            return await ready()
+        return seen
 
-    return await until_settled(attempt)
+    return await until_settled(lambda: _in_turn(desk, request, ready))
+
+
+async def _in_turn(
+    desk: Desk,
+    request: ReturnRequest,
+    ready: Callable[[], Awaitable[ReceiptSeen | ReturnAnswer | Refusal]],
+) -> ReturnAnswer | Refusal:
+    """Look, then wait for the customer's turn, look again if another came first, and settle."""
+    seen = await ready()
+    if not isinstance(seen, ReceiptSeen):
+        return seen
+    turn = desk.turns.of(seen.turnover.customer_id)
+    async with turn, one_writer():
+        if turn.version > seen.turnover.version:
+            seen = await ready()
+            if not isinstance(seen, ReceiptSeen):
+                return seen
+        answer = await _settle(desk, request, seen)
+        turn.version = seen.turnover.version + 1
+    return answer
 
 
 async def _settle(desk: Desk, request: ReturnRequest, seen: ReceiptSeen) -> ReturnAnswer:
-    """Everything or nothing: the return and its lines, the receipt's state, points, event."""
+    """Everything or nothing: the return and its lines, the receipt's state, points, turnover,
+    events. The caller has the customer's turn and is the one writer."""
     return_id, row = next_id(), seen.row
     at = max(desk.now(), row["at"])
     commands = _reversals(desk, seen, request, return_id)
-    async with desk.turns.of(row["customer_id"]), one_writer():
-        outlook = await look_ahead(desk, row["customer_id"], list(commands.values()))
-        moved = _moved(commands, outlook)
-        answer = ReturnAnswer(
-            return_id=return_id,
-            return_number=request.return_number,
-            receipt_id=row["id"],
-            receipt_number=request.receipt_number,
-            customer_id=row["customer_id"],
-            name=row["name"],
-            till=row["sold_till"],
-            shop=row["sold_shop"],
-            at=from_micros(at),
-            moves=_movement(seen, moved, outlook),
-        )
-        await _write(desk, request, seen, answer, moved, outlook=outlook, at=at)
-        after_commit(events.announce)
+    outlook = await look_ahead(desk, row["customer_id"], list(commands.values()))
+    moved = _moved(commands, outlook)
+    answer = ReturnAnswer(
+        return_id=return_id,
+        return_number=request.return_number,
+        receipt_id=row["id"],
+        receipt_number=request.receipt_number,
+        customer_id=row["customer_id"],
+        name=row["name"],
+        till=row["sold_till"],
+        shop=row["sold_shop"],
+        at=from_micros(at),
+        moves=_movement(seen, moved, outlook),
+    )
+    await _write(desk, request, seen, answer, moved, outlook=outlook, at=at)
+    after_commit(events.announce)
     return answer
 
 
@@ -131,15 +156,32 @@ async def _write(
     ]  # fmt: skip
     event = event_row(answer, seen.row["shop_name"], at)
     state = "returned" if moves.is_whole else "committed"
+    turned = _turned(desk, seen, moves.refund_minor)
     try:
         if dialect() == "postgres":
             companion = sql.return_companion(row, lines, event, seen=seen_returns, state=state)
-            await outlook.write_with(companion)
+            await outlook.write_with(joined(companion, turned.companion()))
         else:
             await sql.write_return(row, lines, event, seen=seen_returns, state=state)
+            await turned.write()
             await outlook.write()
     except DemandError:
-        raise OvertakenError from None  # another return, or a cancel, of the same receipt
+        # Another return, or a cancel, of the same receipt; or she has bought something meanwhile.
+        raise OvertakenError from None
+
+
+def _turned(desk: Desk, seen: ReceiptSeen, refund_minor: int) -> TurnoverRows:
+    """Her turnover without the money that goes back. She has bought all the same: even when nothing
+    is left of the receipt, the next one is not her first."""
+    return undone(
+        seen.turnover,
+        desk.rules,
+        paid_minor=refund_minor,
+        whole=False,
+        month=month_of(seen.row["at"], seen.rules.timezone),
+        recorded_at=seen.row["recorded_at"],
+        now=desk.now(),
+    )
 
 
 def _reversals(
@@ -160,8 +202,8 @@ def _reversals(
             transaction_id=transaction_id,
             points=points,
             at=now,
-            clawback=desk.rules.cancel_clawback,
-            grace_days=desk.rules.cancel_grace_days,
+            clawback=seen.rules.cancel_clawback,
+            grace_days=seen.rules.cancel_grace_days,
             reason=REASON,
             reference=request.receipt_number,
         )

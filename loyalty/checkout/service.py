@@ -7,15 +7,15 @@ from loyalty import receipts
 from loyalty.cards import Cards
 from loyalty.checkout import cancelling, committing, quoting, returning
 from loyalty.checkout.answers import Lookup, QuoteAnswer, ReceiptAnswer, ReceiptSummary
-from loyalty.checkout.desk import Desk, Sale
+from loyalty.checkout.desk import Desk, Sale, standing_of
 from loyalty.checkout.return_answers import ReturnAnswer, ReturnQuote
 from loyalty.checkout.returnable import ReturnRequest
 from loyalty.checkout.turns import Turns
 from loyalty.clock import Clock
 from loyalty.ledger import Ledger
 from loyalty.refusals import No, Refusal, first_of, refuse
+from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import masked
-from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import Line, Spend, check_card, check_names, event_time
 from loyalty.rules.returns import HERE, Back, SoldAt, check_return
 
@@ -30,8 +30,8 @@ class Checkout:
     now, or more than `offline_days_max` ago, it is refused: event_time_refused.
     """
 
-    def __init__(self, clock: Clock, rules: ProgrammeRules, ledger: Ledger, cards: Cards) -> None:
-        self._desk = Desk(clock=clock, rules=rules, ledger=ledger, cards=cards, turns=Turns())
+    def __init__(self, clock: Clock, book: RuleBook, ledger: Ledger, cards: Cards) -> None:
+        self._desk = Desk(clock=clock, book=book, ledger=ledger, cards=cards, turns=Turns())
 
     async def lookup(self, *, till_id: int, card: str, device: str = "") -> Lookup | Refusal:
         """Who it is and what she has. A single-use code becomes this till's.
@@ -46,7 +46,15 @@ class Checkout:
             return read
         balance = await self._desk.balance(read.customer_id)
         number = masked(read.card_number)
-        return Lookup(read.customer_id, read.name, number, balance, read.may_spend, read.how)
+        return Lookup(
+            read.customer_id,
+            read.name,
+            number,
+            balance,
+            read.may_spend,
+            read.how,
+            standing_of(read, self._desk.rules.tiers),
+        )
 
     async def quote(
         self,

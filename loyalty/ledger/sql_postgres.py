@@ -7,7 +7,6 @@ judged by nobody: their balance and posting numbers are computed here, under the
 concurrent tills do not spoil each other's batch.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from loyalty.database import query_postgres, transaction
-from loyalty.ledger.companion import Companion, DemandError
+from loyalty.ledger.companion import Companion, DemandError, shifted
 from loyalty.ledger.row_sets import (
     CHANGED_HOLD,
     CHANGED_LOT,
@@ -198,9 +197,9 @@ def _statement(
         steps, position = [], 1
     else:
         demands = ((_ACCOUNTS_UNCHANGED, "(SELECT yes FROM fresh)"), *demands)
-    shifted = re.sub(r"\$(\d+)", lambda n: f"${int(n[1]) + position - 1}", companion)
     met = " AND ".join(f"kapsula_demand({condition}, '{name}')" for name, condition in demands)
-    return "WITH " + ",\n".join([*steps, shifted]) + f"\nSELECT {met or 'TRUE'}", tuple(order)
+    steps.append(shifted(companion, position - 1))
+    return "WITH " + ",\n".join(steps) + f"\nSELECT {met or 'TRUE'}", tuple(order)
 
 
 def _locking_steps(

@@ -14,7 +14,7 @@ FORGET_STATES = RunSQLPerDialect(
 )
 
 class Migration(migrations.Migration):
-    dependencies = [('loyalty', '0007_demand')]
+    dependencies = [('loyalty', '0021_rules_constraints')]
 
     initial = False
 

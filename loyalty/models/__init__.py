@@ -2,6 +2,7 @@
 
 from loyalty.models.customers import ConsentFact, Customer, Identity, OneTimeCode
 from loyalty.models.ledger import LedgerAccount, LedgerHold, LedgerLot, LedgerTransaction
+from loyalty.models.programme import CustomerTurnover, RuleRevision
 from loyalty.models.receipts import (
     CardClaim,
     CardGuess,
@@ -20,6 +21,7 @@ __all__ = [
     "CardGuess",
     "ConsentFact",
     "Customer",
+    "CustomerTurnover",
     "Event",
     "Identity",
     "LedgerAccount",
@@ -33,6 +35,7 @@ __all__ = [
     "ReceiptLine",
     "ReceiptReturn",
     "ReceiptReturnLine",
+    "RuleRevision",
     "Shop",
     "ShortCode",
     "StaffMember",

@@ -70,6 +70,9 @@ class Quote(Model):
     card_how = fields.CharField(max_length=8, db_default="")
     # open | committed | released | replaced
     state = fields.CharField(max_length=12, db_default="open")
+    rules_revision = fields.BigIntField(db_default=0)
+    # what was known of the customer: priced anew at the commit when it has changed
+    turnover_version = fields.BigIntField(db_default=0)
     at = InstantField()
     expires_at = InstantField()
 
@@ -105,6 +108,7 @@ class Receipt(Model):
     answer = fields.TextField()  # JSON: the first answer, given again to a repeated command
     # static | picture | live | short | phone
     card_how = fields.CharField(max_length=8, db_default="")
+    rules_revision = fields.BigIntField(db_default=0)  # 0: from before there were revisions
     cancelled_by = fields.BigIntField(null=True)  # staff id
     cancel_key = fields.CharField(max_length=200, null=True)
     cancel_fingerprint = fields.BinaryField(null=True)

@@ -55,6 +55,8 @@ class CardFacts:
     expires_at: int | None = None
     claim: Claim | None = None
     guessing_until: int | None = None
+    tier: str = ""
+    turnover_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class CardRead:
     name: str
     card_number: str
     needs_claim: bool = False
+    tier: str = ""
+    turnover_minor: int = 0
 
 
 def judge(reading: Reading, facts: CardFacts, *, till_id: int, at: int) -> CardRead | Refusal:
@@ -92,6 +96,8 @@ def judge(reading: Reading, facts: CardFacts, *, till_id: int, at: int) -> CardR
         name=facts.name,
         card_number=facts.card_number,
         needs_claim=is_code and facts.claim is None,
+        tier=facts.tier,
+        turnover_minor=facts.turnover_minor,
     )
 
 

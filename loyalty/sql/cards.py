@@ -6,24 +6,27 @@ from loyalty.rules.card_reading import GUESSES_PER_DEVICE, GUESSES_PER_TILL
 # the scopes of guessing (till, till/device), $7 now. EXPLAIN: a primary or unique key each, also
 # when planned on empty tables: one table a join, and COALESCE where a partial index would be read
 # from end to end.
+CARD_CUSTOMER = "COALESCE(ci.id, cs.id)"
 CARD_COLUMNS = f"""
-  CASE WHEN COALESCE(ci.erased_at, cs.erased_at) IS NULL THEN COALESCE(ci.id, cs.id) END
+  CASE WHEN COALESCE(ci.erased_at, cs.erased_at) IS NULL THEN {CARD_CUSTOMER} END
     AS customer_id, COALESCE(ci.name, cs.name) AS customer_name,
-  (SELECT MAX(n.value) FROM identity AS n WHERE n.customer_id = COALESCE(ci.id, cs.id)
+  (SELECT MAX(n.value) FROM identity AS n WHERE n.customer_id = {CARD_CUSTOMER}
     AND n.kind = 'card' AND COALESCE(n.ended_at, 0) = 0) AS card_number,
   s.code_hash AS short_hash, s.expires_at AS short_expires_at,
   k.till_id AS claim_till, k.expires_at AS claim_expires_at, k.receipt_id AS claim_receipt,
   (SELECT MAX(g.ends_at) FROM card_guess AS g WHERE g.ends_at > $7
     AND (g.scope = $5 AND g.wrong >= {GUESSES_PER_TILL}
       OR g.scope = $6 AND g.wrong >= {GUESSES_PER_DEVICE})
-  ) AS guessing_until
+  ) AS guessing_until,
+  u.tier AS held_tier, u.turnover_minor AS tier_turnover_minor
 """
-CARD_JOINS = """
+CARD_JOINS = f"""
 LEFT JOIN identity AS i ON i.kind = $1 AND i.value = $2 AND i.ended_at IS NULL
 LEFT JOIN customer AS ci ON ci.id = i.customer_id
 LEFT JOIN short_code AS s ON s.code = $3
 LEFT JOIN customer AS cs ON cs.id = s.customer_id
 LEFT JOIN card_claim AS k ON k.code_hash = COALESCE(NULLIF($4, ''), s.code_hash)
+LEFT JOIN customer_turnover AS u ON u.customer_id = {CARD_CUSTOMER}
 """
 FACTS = f"SELECT {CARD_COLUMNS} FROM (SELECT 1) AS one {CARD_JOINS}"
 

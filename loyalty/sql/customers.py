@@ -7,6 +7,8 @@ from loyalty.ledger.reads import BALANCE
 # COALESCE: by the index on customer_id, even if planned while the table is empty.
 _VIEW = """
 SELECT c.id, c.name, c.language, c.city, c.born_on, c.timezone, c.joined_at,
+  (SELECT tier FROM customer_turnover WHERE customer_id = c.id) AS tier,
+  (SELECT turnover_minor FROM customer_turnover WHERE customer_id = c.id) AS turnover_minor,
   (SELECT MAX(value) FROM identity WHERE customer_id = c.id AND kind = 'phone'
     AND COALESCE(ended_at, 0) = 0) AS phone,
   (SELECT MAX(value) FROM identity WHERE customer_id = c.id AND kind = 'email'

@@ -11,6 +11,7 @@ from loyalty import events
 from loyalty.database import query
 from loyalty.ledger.companion import Companion, DemandError
 from loyalty.rules.returns import SoldAt
+from loyalty.sql import turnover as turnover_sql
 from loyalty.sql.checkout import EventRow
 
 # --- facts: one round trip, a row for each receipt of that number (one, if the till is named) ---
@@ -19,44 +20,57 @@ _LINE = """json_{of}array(l.id, l.position, l.sku, l.name, l.quantity_milli, l.a
   l.spent_points, l.earned_points, l.returned_milli)"""
 _LINES_POSTGRES = f"(SELECT json_agg({_LINE.format(of='build_')}"
 _LINES_SQLITE = f"(SELECT json_group_array({_LINE.format(of='')}"
-_SOLD_HERE, _SOLD_AT_TILL, _SOLD_IN_SHOP = "t.id = $1", "t.code = $5", "h.code = $5"
+_SOLD_HERE, _SOLD_AT_TILL, _SOLD_IN_SHOP = "t.id = $1", "t.code = $7", "h.code = $7"
 RECEIPTS_MAX = 2
 """Enough to see that a number is not a single receipt's."""
+NO_MONTHS = (0, 0)
+"""For who does not ask for the turnover."""
 
-# $1 the till that asks, $2 receipt number, $3 the command's own key, $4 return number, $5 the code
-# of the till or shop that sold, unless it was this till. EXPLAIN: unique keys for every join but
-# that of a shop's tills, which are few; receipt_line by its index on the receipt.
-_FACTS = """
+# $1 the till that asks, $2 receipt number, $3 the command's own key, $4 return number, $5 and $6
+# the months of the turnover's window, $7 the code of the till or shop that sold, unless it was this
+# till. EXPLAIN: unique keys for every join but that of a shop's tills, which are few; receipt_line
+# by its index on the receipt.
+_FACTS = f"""
 SELECT
   (SELECT h.name FROM till AS t JOIN shop AS h ON h.id = t.shop_id WHERE t.id = $1) AS shop_name,
-  s.*, x.fingerprint AS own_fingerprint, x.answer AS own_answer, n.id AS namesake_id
+  s.*, x.fingerprint AS own_fingerprint, x.answer AS own_answer, n.id AS namesake_id,
+  {turnover_sql.COLUMNS.format(who="s.customer_id", first="$5", last="$6")}
 FROM (SELECT 1) AS one
 LEFT JOIN (
-  SELECT r.id, r.customer_id, c.name, r.state, r.at, r.total_minor, r.paid_minor, r.spent_points,
-    r.earned_points, r.accrual_id, r.redemption_id, r.returns, t.name AS sold_till,
-    h.name AS sold_shop, {lines} FROM receipt_line AS l WHERE l.receipt_id = r.id) AS lines
+  SELECT r.id, r.customer_id, c.name, r.state, r.at, r.recorded_at, r.total_minor, r.paid_minor,
+    r.spent_points, r.earned_points, r.accrual_id, r.redemption_id, r.returns, r.rules_revision,
+    t.name AS sold_till, h.name AS sold_shop,
+    {{lines}} FROM receipt_line AS l WHERE l.receipt_id = r.id) AS lines
   FROM till AS t JOIN shop AS h ON h.id = t.shop_id
   JOIN receipt AS r ON r.till_id = t.id AND r.number = $2
   JOIN customer AS c ON c.id = r.customer_id
-  WHERE {sold} LIMIT {receipts_max}) AS s ON TRUE
+  WHERE {{sold}} LIMIT {RECEIPTS_MAX}) AS s ON TRUE
 LEFT JOIN receipt_return AS x ON x.key = $3
 LEFT JOIN receipt_return AS n ON n.till_id = $1 AND n.number = $4
+{turnover_sql.JOIN.format(who="s.customer_id")}
 """
 _FACTS_OF = {
     sold: tuple(
-        _FACTS.format(lines=f"{lines})", sold=sold, receipts_max=RECEIPTS_MAX)
-        for lines in (_LINES_POSTGRES, _LINES_SQLITE)
+        _FACTS.format(lines=f"{lines})", sold=sold) for lines in (_LINES_POSTGRES, _LINES_SQLITE)
     )
     for sold in (_SOLD_HERE, _SOLD_AT_TILL, _SOLD_IN_SHOP)
 }
 
 
 async def return_facts(
-    till_id: int, receipt_number: str, sold_at: SoldAt, *, key: str = "", return_number: str = ""
+    till_id: int,
+    receipt_number: str,
+    sold_at: SoldAt,
+    *,
+    key: str = "",
+    return_number: str = "",
+    months: tuple[int, int] = NO_MONTHS,
 ) -> list[Any]:
-    """The receipts that are meant, and the first answer to `key`; at least one row."""
+    """The receipts that are meant, what their customers have bought in these `months`, and the
+    first answer to `key`; at least one row."""
     sold, code = _where(sold_at)
-    return await query(*_FACTS_OF[sold], till_id, receipt_number, key, return_number, *code)
+    arguments = (till_id, receipt_number, key, return_number, *months, *code)
+    return await query(*_FACTS_OF[sold], *arguments)
 
 
 def _where(sold_at: SoldAt) -> tuple[str, tuple[str, ...]]:

@@ -85,8 +85,11 @@ class TillProgram:
         *,
         key: str | None = None,
         content_type: str = "application/json",
+        language: str = "",
     ) -> Answer:
         headers = self._headers | {"Idempotency-Key": key or f"key-{next(_numbers):08d}"}
+        if language:
+            headers["Accept-Language"] = language
         if body is not None:
             headers["Content-Type"] = content_type
         response = await self._client.request(

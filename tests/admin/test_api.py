@@ -10,6 +10,9 @@ from admin.limits import Rate
 from loyalty.clock import VirtualClock
 from loyalty.models import Quote, Receipt
 from loyalty.programme import Programme
+from loyalty.rules.earning_rules import EarningRules, Multiplier, Selection
+from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.tiers import Tier, TierRules
 from tests.admin.http import TillProgram, api_key, sale, serving
 from tests.admin.people import Chain
 from tests.loyalty.people import ANNA, joined
@@ -217,3 +220,53 @@ async def test_russian_for_who_asks_for_it(till: TillProgram) -> None:
     till._headers["Accept-Language"] = "ru-RU,ru;q=0.9"
     answer = await till.get("/receipts/R1")
     assert answer.body["title"] == "На этой кассе нет чека с таким номером."
+
+
+class TestRules:
+    """Under rules with tiers and a multiplier."""
+
+    @pytest.fixture
+    def rules(self) -> ProgrammeRules:
+        vitamins = Multiplier(
+            code="vitamins",
+            times_percent=200,
+            goods=Selection(categories=frozenset({"Здоровье"})),
+            name_ru="Вдвойне за здоровье",
+            name_en="Double for health",
+        )
+        silver = Tier(code="silver", from_minor=1_000_00, name_ru="Серебряный", name_en="Silver")
+        return ProgrammeRules(
+            earning=EarningRules(multipliers=(vitamins,)), tiers=TierRules(levels=(silver,))
+        )
+
+    async def test_the_till_is_told_the_tier_and_why_each_line_earns(
+        self, till: TillProgram, programme: Programme
+    ) -> None:
+        await joined(programme)
+        lines = [
+            {"sku": "D3", "price_minor": 100_000, "amount_minor": 100_000},
+            {"price_minor": 10_000, "amount_minor": 10_000},
+        ]
+        before = (await till.post("/lookup", {"card": ANNA})).body["tier"]
+        assert (before["code"], before["next_name"], before["missing_minor"]) == (
+            "", "Silver", 100_000
+        )  # fmt: skip
+        quote = await till.post("/quotes", sale("R1", card=ANNA) | {"lines": lines})
+        assert (quote.body["earn"], quote.body["rules_revision"]) == (105, 0)
+        assert quote.body["lines"][0]["reasons"] == [
+            {"code": "flat_rate", "data": {"permille": 50, "paid_minor": 100_000}, "name": None},
+            {
+                "code": "multiplier",
+                "data": {"code": "vitamins", "percent": 200},
+                "name": "Double for health",
+            },
+        ]
+        await till.post("/receipts", {"quote_id": quote.body["quote_id"], "receipt_number": "R1"})
+        russian = await till.post("/lookup", {"card": ANNA}, language="ru")
+        assert russian.body["tier"] == {
+            "code": "silver",
+            "name": "Серебряный",
+            "turnover_minor": 110_000,
+            "next_name": None,
+            "missing_minor": 0,
+        }

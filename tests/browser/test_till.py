@@ -17,7 +17,9 @@ from app.database import database
 from loyalty.clock import SystemClock
 from loyalty.models import Receipt
 from loyalty.programme import Programme, build_programme
+from loyalty.rules.earning_rules import EarningRules, Multiplier, Selection
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.tiers import Tier, TierRules
 from tests.admin.people import PASSWORD, SECRET, open_chain
 from tests.availability import chromium_absence, require
 from tests.browser.chromium import chromium, film
@@ -50,11 +52,16 @@ class Pharmacy:
 
 
 @pytest.fixture
-async def pharmacy(tmp_path: Path) -> AsyncIterator[Pharmacy]:
+def rules() -> ProgrammeRules:
+    return ProgrammeRules()
+
+
+@pytest.fixture
+async def pharmacy(tmp_path: Path, rules: ProgrammeRules) -> AsyncIterator[Pharmacy]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database(f"sqlite://{tmp_path / 'till.sqlite3'}"))
-        programme = build_programme(clock=clock, secret=SECRET, rules=ProgrammeRules())
+        programme = build_programme(clock=clock, secret=SECRET, rules=rules)
         stack.push_async_callback(programme.stop)
         await open_chain(clock)
         customer = await joined(programme)
@@ -487,3 +494,41 @@ async def test_a_session_that_ended_keeps_the_queue(browser: Browser, pharmacy: 
     await page.click("button[type=submit]")
     await expect(page.locator("#waiting-rows li")).to_have_attribute("data-state", "done")
     assert await Receipt.all().count() == 1
+
+
+class TestRules:
+    """Under rules with tiers and a multiplier."""
+
+    @pytest.fixture
+    def rules(self) -> ProgrammeRules:
+        health = Multiplier(
+            code="health",
+            times_percent=200,
+            goods=Selection(categories=frozenset({"Здоровье"})),
+            name_ru="Вдвойне за здоровье",
+        )
+        silver = Tier(code="silver", from_minor=1_000_00, name_ru="Серебряный")
+        return ProgrammeRules(
+            earning=EarningRules(multipliers=(health,)), tiers=TierRules(levels=(silver,))
+        )
+
+    async def test_the_cashier_sees_the_tier_and_can_say_why(
+        self, pharmacy: Pharmacy, browser: Browser
+    ) -> None:
+        page = await at_the_till(browser, pharmacy)
+        await page.fill("#card", ANNA)
+        await page.click("#card-find")
+        await expect(page.locator("#customer-tier")).to_contain_text("до уровня «Серебряный» — ещё")
+        await page.fill("#number", "R-1")
+        await page.click("#goods summary")
+        await page.fill("#goods-search", "Витамин")
+        await page.click("#goods-found li")
+        await expect(page.locator("#will-earn")).to_have_text("+41 бонус")
+        await page.click("#why summary")
+        row = page.locator("#why-rows li")
+        await expect(row).to_contain_text("Витамин D3")
+        await expect(row.locator("small")).to_have_text(
+            "5 % от 412,00 ₽ · ×2: Вдвойне за здоровье", use_inner_text=True
+        )
+        await expect(row.locator("b")).to_have_text("+41")
+        assert pharmacy.complaints == []

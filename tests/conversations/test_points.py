@@ -2,10 +2,16 @@
 
 from datetime import timedelta
 
+import pytest
+
 from loyalty.checkout import Back
 from loyalty.clock import VirtualClock
 from loyalty.instants import to_micros
 from loyalty.programme import Programme, build_programme
+from loyalty.programme_document import ProgrammeDocument
+from loyalty.rules.earning_rules import EarningCaps, EarningRules, Multiplier, Selection
+from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.tiers import Tier, TierRules
 from tests.conversations.people import join
 from tests.conversations.stage import Chat, Stage, TelegramChat, WebChat
 from tests.loyalty.tills import TillHand, give, open_shop, qr
@@ -187,3 +193,77 @@ async def test_nobody_sees_the_operations_of_another(stage: Stage) -> None:
     await telegram.click_data(number, "why:77:0")  # a forged place in her own history
     telegram.sees("Такой операции на вашей карте нет")
     await web.close()
+
+
+class TestRules:
+    """Under rules with tiers and multipliers."""
+
+    @pytest.fixture
+    def rules(self) -> ProgrammeRules:
+        always = Multiplier(
+            code="cream",
+            times_percent=250,
+            goods=Selection(skus=frozenset({"cream"})),
+            name_ru="Неделя крема",
+            name_en="Cream week",
+        )
+        silver = Tier(
+            code="silver", from_minor=1_000_00, earn_permille=70, name_ru="Серебряный",
+            name_en="Silver",
+        )  # fmt: skip
+        gold = Tier(code="gold", from_minor=9_000_00, name_ru="Золотой", name_en="Gold")
+        return ProgrammeRules(
+            earning=EarningRules(
+                multipliers=(always,),
+                caps=EarningCaps(day=200),
+                not_earning=Selection(prescription=True),
+            ),
+            tiers=TierRules(levels=(silver, gold)),
+        )
+
+    async def test_each_line_says_why_it_earned_what_it_did(
+        self, chat: Chat, programme: Programme
+    ) -> None:
+        customer = await join(chat)
+        await open_shop()
+        till = TillHand(programme)
+        await till.sell(customer.card_number, "R-1", "1000.00 cream")
+        await till.sell(customer.card_number, "R-2", "100.00 cream", "200.00 recipe", "0.10 soap")
+        await chat.click("💎 Мои бонусы")
+        chat.sees("⭐ Ваш уровень: Серебряный; до уровня «Золотой» — ещё 7\u00a0699,90\u00a0₽.")
+        await chat.click("2")
+        chat.sees("+125 (5 % от 1\u00a0000\u00a0₽ · ×2,5: Неделя крема)")
+        await chat.click("« Назад")
+        await chat.click("1")
+        chat.sees(
+            "+17 (7 % от 100\u00a0₽ (Серебряный) · ×2,5: Неделя крема)",
+            "+14 (7 % от 200\u00a0₽ (Серебряный))",
+            "7 % от 0,10\u00a0₽ (Серебряный) · меньше одного целого бонуса",
+        )
+        await till.sell(customer.card_number, "R-3", "1000.00 cream")
+        await chat.click("💎 Мои бонусы")
+        await chat.click("1")
+        chat.sees("+44 (7 % от 1\u00a0000\u00a0₽ (Серебряный)", "не больше 200 бонусов в день)")
+
+    async def test_in_english_too(self, chat: Chat, programme: Programme) -> None:
+        customer = await join(chat)
+        await open_shop()
+        await TillHand(programme).sell(customer.card_number, "R-1", "1000.00 cream")
+        await programme.customers.set_language(customer.id, "en")
+        await chat.send("/points")
+        chat.sees("⭐ Your tier: Silver; RUB\u00a08,000 more to Gold.")
+        await chat.click("1")
+        chat.sees("+125 (5% of RUB\u00a01,000 · ×2.5: Cream week)")
+
+    async def test_a_receipt_is_explained_by_its_own_rules(
+        self, chat: Chat, programme: Programme, rules: ProgrammeRules
+    ) -> None:
+        customer = await join(chat)
+        await open_shop()
+        await programme.book.open()
+        await TillHand(programme).sell(customer.card_number, "R-1", "1000.00 cream")
+        plain = ProgrammeDocument.of(ProgrammeRules())
+        await programme.book.save(plain, by="Марина", comment="попроще")
+        await chat.click("💎 Мои бонусы")
+        await chat.click("1")
+        chat.sees("×2,5: Неделя крема")

@@ -90,8 +90,8 @@ def returns_at_any_age(patch: pytest.MonkeyPatch) -> None:
 def takes_a_return_number_twice(patch: pytest.MonkeyPatch) -> None:
     real = returnable.look
 
-    async def naive(request: Any) -> Any:
-        return [dict(row) | {"namesake_id": None} for row in await real(request)]
+    async def naive(desk: Any, request: Any) -> Any:
+        return [dict(row) | {"namesake_id": None} for row in await real(desk, request)]
 
     patch.setattr(returning, "look", naive)
 

@@ -66,7 +66,7 @@ def opened(with_settings: Settings, **parts: Any) -> AbstractAsyncContextManager
 
 
 async def send_code(house: House) -> None:
-    send = CodeSender(house.clock, house.programme.rules.name, house.wakeups)
+    send = CodeSender(house.clock, lambda: house.programme.rules.name, house.wakeups)
     await send(PHONE, "482913", "ru")
 
 

@@ -1,0 +1,396 @@
+"""The rules of the programme as one document: JSON that people write, checked, and made into rules.
+
+`ProgrammeBasics` are the values that the environment may set too; the document adds how points are
+earned and the tiers. Checks that need a database (is there such a shop?) are the rule book's.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Annotated, Any, Self
+from zoneinfo import available_timezones
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from loyalty.rules.commands import POINTS_MAX, Clawback
+from loyalty.rules.earning_rules import (
+    Combine,
+    EarningCaps,
+    EarningRules,
+    Multiplier,
+    Selection,
+    When,
+)
+from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.receipts import MONEY_MAX_MINOR
+from loyalty.rules.tiers import Tier, TierRules, WhenLess
+
+MULTIPLIERS_MAX = 500
+TIERS_MAX = 20
+NAMES_MAX = 2_000
+"""Categories, products or shops of one rule."""
+
+
+def known_timezone(name: str) -> bool:
+    """Whether `name` is one of this machine's IANA time zones."""
+    return name in available_timezones()
+
+
+class _Part(BaseModel):
+    """A part of the document. An unknown name in it is a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProgrammeBasics(BaseModel):
+    """What every programme has. The names are those of the settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(
+        "Капсула",
+        min_length=1,
+        max_length=60,
+        description="Name of the programme, as customers read it",
+    )
+    currency: str = Field("RUB", pattern="^[A-Z]{3}$", description="ISO 4217 code of the currency")
+    region: str = Field(
+        "RU", pattern="^[A-Z]{2}$", description="Country whose phone numbers need no +code"
+    )
+    timezone: str = Field("Europe/Moscow", description="Time zone of new customers (IANA name)")
+    earn_permille: int = Field(50, ge=0, le=1000, description="Points per 1000 of money paid")
+    points_minor: int = Field(
+        100, ge=1, le=1_000_000, description="What one point pays, in minor units of the currency"
+    )
+    spend_percent_max: int = Field(
+        30, ge=0, le=100, description="Share of a receipt payable with points"
+    )
+    cash_min_minor: int = Field(
+        100, ge=0, description="Part of each receipt to be paid in money, in minor units"
+    )
+    points_live_days: int = Field(
+        365, ge=0, le=36_500, description="Life of earned points; 0: for ever"
+    )
+    points_pending_days: int = Field(
+        0, ge=0, le=3_650, description="Days before earned points can be spent"
+    )
+    welcome_points: int = Field(100, ge=0, le=1_000_000, description="Gift for joining")
+    welcome_points_live_days: int = Field(
+        30, ge=0, le=36_500, description="Life of the gift; 0: for ever"
+    )
+    cancel_clawback: Clawback = Field(
+        Clawback.WITHIN_BALANCE,
+        description="When the points of a cancelled or returned receipt are spent already: "
+        "only_pending, within_balance or allow_deficit",
+    )
+    cancel_grace_days: int = Field(
+        7,
+        ge=0,
+        le=3_650,
+        description="Life of points that expired before a cancel or a return gave them back",
+    )
+    return_days_max: int = Field(
+        365, ge=0, le=36_500, description="Days within which goods may be returned; 0: at any time"
+    )
+    hold_minutes: int = Field(
+        15, ge=1, le=1_440, description="How long a till keeps points set aside"
+    )
+    card_picture_s: int = Field(
+        180, ge=30, le=86_400, description="Life of the QR picture in the chat, seconds"
+    )
+    offline_days_max: int = Field(
+        3, ge=0, le=365, description="How old a receipt from an offline till may be"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if not known_timezone(value):
+            raise ValueError("not a time zone that is known here, such as Europe/Moscow")
+        return value
+
+    def rules(self) -> ProgrammeRules:
+        """The same values as the programme takes them."""
+        return ProgrammeRules(**self.basics())
+
+    def basics(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ProgrammeBasics.model_fields}
+
+
+# --- parts of the document ---
+
+
+def _minutes(value: Any) -> Any:
+    """`10:00-14:30` as minutes of the day; 24:00 is the end of it."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d\d?):([0-5]\d)\s*[-–]\s*(\d\d?):([0-5]\d)", value.strip())
+    if found is None:
+        raise ValueError("hours are written like 10:00-14:30")
+    first, second, third, fourth = (int(part) for part in found.groups())
+    return first * 60 + second, third * 60 + fourth
+
+
+def clock_hours(hours: tuple[int, int]) -> str:
+    """`10:00-14:30` of minutes of the day."""
+    return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in hours)
+
+
+Hours = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=1439)], Annotated[int, Field(ge=0, le=1440)]],
+    BeforeValidator(_minutes),
+    PlainSerializer(clock_hours, return_type=str),
+]
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Names = Annotated[frozenset[Name], Field(max_length=NAMES_MAX), PlainSerializer(sorted)]
+Weekdays = Annotated[frozenset[Annotated[int, Field(ge=1, le=7)]], PlainSerializer(sorted)]
+Title = Annotated[str, Field(max_length=60)]
+Points = Annotated[int, Field(ge=0, le=POINTS_MAX)]
+Money = Annotated[int, Field(ge=0, le=MONEY_MAX_MINOR)]
+
+
+class SelectionPart(_Part):
+    categories: Names = frozenset()
+    skus: Names = frozenset()
+    prescription: bool = False
+
+
+class BirthdayPart(_Part):
+    days_before: int = Field(0, ge=0, le=60)
+    days_after: int = Field(0, ge=0, le=60)
+
+
+class WhenPart(_Part):
+    shops: Names = frozenset()
+    weekdays: Weekdays = frozenset()
+    hours: Hours | None = None
+    since: date | None = None
+    until: date | None = None
+    birthday: BirthdayPart | None = None
+    first_purchase: bool = False
+    tiers: Names = frozenset()
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.hours is not None and self.hours[0] == self.hours[1]:
+            raise ValueError("hours that begin and end at once never hold")
+        if self.since and self.until and self.since > self.until:
+            raise ValueError("until lies before since")
+        return self
+
+    def when(self) -> When:
+        values = {name: getattr(self, name) for name in WhenPart.model_fields}
+        near = self.birthday
+        values["birthday"] = near and (near.days_before, near.days_after)
+        return When(**values)
+
+
+class MultiplierPart(_Part):
+    code: str = Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")
+    name_ru: Title = ""
+    name_en: Title = ""
+    times_percent: int = Field(ge=0, le=10_000)
+    goods: SelectionPart = SelectionPart()
+    when: WhenPart = WhenPart()
+
+
+class CapsPart(_Part):
+    receipt: Points | None = None
+    day: Points | None = None
+    month: Points | None = None
+
+
+class EarningPart(_Part):
+    receipt_min_minor: Money = 0
+    combine: Combine = Combine.BEST
+    multipliers: tuple[MultiplierPart, ...] = Field((), max_length=MULTIPLIERS_MAX)
+    caps: CapsPart = CapsPart()
+    not_earning: SelectionPart = SelectionPart()
+    not_payable: SelectionPart = SelectionPart()
+
+    @field_validator("multipliers")
+    @classmethod
+    def _once(cls, value: tuple[MultiplierPart, ...]) -> tuple[MultiplierPart, ...]:
+        _refuse_twice(part.code for part in value)
+        return value
+
+    def rules(self) -> EarningRules:
+        return EarningRules(
+            receipt_min_minor=self.receipt_min_minor,
+            combine=self.combine,
+            multipliers=tuple(
+                Multiplier(
+                    code=part.code,
+                    times_percent=part.times_percent,
+                    goods=_selection(part.goods),
+                    when=part.when.when(),
+                    name_ru=part.name_ru,
+                    name_en=part.name_en,
+                )
+                for part in self.multipliers
+            ),
+            caps=EarningCaps(**dict(self.caps)),
+            not_earning=_selection(self.not_earning),
+            not_payable=_selection(self.not_payable),
+        )
+
+
+class TierPart(_Part):
+    code: str = Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")
+    name_ru: Title = ""
+    name_en: Title = ""
+    from_minor: Money
+    earn_permille: int | None = Field(None, ge=0, le=1000)
+
+
+class TiersPart(_Part):
+    levels: tuple[TierPart, ...] = Field((), max_length=TIERS_MAX)
+    when_less: WhenLess = WhenLess.STEP_DOWN
+    grace_days: int = Field(30, ge=0, le=730)
+    near_percent: int = Field(10, ge=0, le=100)
+
+    @field_validator("levels")
+    @classmethod
+    def _rising(cls, value: tuple[TierPart, ...]) -> tuple[TierPart, ...]:
+        _refuse_twice(part.code for part in value)
+        sums = [part.from_minor for part in value]
+        if any(low >= high for low, high in pairwise(sums)):
+            raise ValueError("tiers are listed from the lowest, each with a higher from_minor")
+        return value
+
+    def rules(self) -> TierRules:
+        return TierRules(
+            levels=tuple(Tier(**dict(part)) for part in self.levels),
+            when_less=self.when_less,
+            grace_days=self.grace_days,
+            near_percent=self.near_percent,
+        )
+
+
+class ProgrammeDocument(ProgrammeBasics):
+    """All the rules of the programme. `rules` makes the value that everybody else works with."""
+
+    earning: EarningPart = EarningPart()
+    tiers: TiersPart = TiersPart()
+
+    @model_validator(mode="after")
+    def _known_tiers(self) -> Self:
+        known = {part.code for part in self.tiers.levels}
+        for part in self.earning.multipliers:
+            if unknown := sorted(part.when.tiers - known):
+                raise ValueError(f"multiplier {part.code}: there is no tier {unknown[0]!r}")
+        return self
+
+    def rules(self) -> ProgrammeRules:
+        return ProgrammeRules(
+            **self.basics(), earning=self.earning.rules(), tiers=self.tiers.rules()
+        )
+
+    @classmethod
+    def of(cls, rules: ProgrammeRules) -> Self:
+        """The document of rules that were made some other way."""
+        return cls.model_validate(_plain(rules))
+
+    def text(self) -> str:
+        """As it is kept and shown: JSON, indented, letters as they are."""
+        return self.model_dump_json(indent=2, ensure_ascii=False) + "\n"
+
+
+def _selection(part: SelectionPart) -> Selection:
+    return Selection(categories=part.categories, skus=part.skus, prescription=part.prescription)
+
+
+def _refuse_twice(codes: Iterator[str]) -> None:
+    seen: set[str] = set()
+    for code in codes:
+        if code in seen:
+            raise ValueError(f"the code {code!r} stands twice")
+        seen.add(code)
+
+
+def _plain(value: Any) -> Any:
+    """A frozen rule as what the document is made of."""
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        return [_plain(each) for each in value]
+    if not is_dataclass(value):
+        return value
+    plain = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, When) and value.birthday is not None:
+        before, after = value.birthday
+        plain["birthday"] = {"days_before": before, "days_after": after}
+    return plain
+
+
+# --- reading and comparing ---
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with a document, and where: `earning.multipliers[2].times_percent`."""
+
+    place: str
+    what: str
+
+
+def read_document(text: str | bytes) -> ProgrammeDocument | list[Wrong]:
+    """The document, or everything that is wrong with it."""
+    try:
+        return ProgrammeDocument.model_validate_json(text)
+    except ValidationError as error:
+        return [
+            Wrong(_place(each["loc"]), each["msg"].removeprefix("Value error, ").replace("\n", " "))
+            for each in error.errors(include_url=False, include_context=False)
+        ]
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+    return steps.removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value before and after; None where there was none, or is none any more."""
+
+    place: str
+    before: Any
+    after: Any
+
+
+def differences(before: ProgrammeDocument, after: ProgrammeDocument) -> list[Difference]:
+    """What has changed between two documents, place by place; rules with codes go by them."""
+    old, new = (dict(_leaves(each.model_dump(mode="json"))) for each in (before, after))
+    return [
+        Difference(place, old.get(place), new.get(place))
+        for place in sorted({*old, *new})
+        if old.get(place) != new.get(place)
+    ]
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _leaves(each, f"{place}.{name}" if place else name)
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        for each in value:
+            yield from _leaves(
+                {name: datum for name, datum in each.items() if name != "code"},
+                f"{place}[{each['code']}]",
+            )
+    elif value not in _NOTHING:
+        yield place, value
+
+
+_NOTHING: tuple[Any, ...] = (None, [], "")
+"""What says nothing where it stands."""
