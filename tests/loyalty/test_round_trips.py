@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from loyalty.checkout import Back
 from loyalty.programme import Programme
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.promo import Kind, Terms
@@ -67,6 +68,11 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
     quote = await counting("quote", till.quote(code, "R1", "10.00", "90.00", spend=30))
     await counting("commit", till.commit(quote.quote_id, "R1"))
     await counting("cancel", till.cancel("R1"))
+    back = await till.quote(await qr(programme, anna.id), "R4", "2x100.00", spend=30)
+    await till.commit(back.quote_id, "R4")
+    wish = programme.checkout.quote_return(till_id=HERE, receipt_number="R4")
+    await counting("return quote", wish)
+    await counting("return", till.take_back("R4", "B1", [Back(1, 1000)]))
     plain = await counting("plain quote", till.quote(anna.card_number, "R2", "100.00"))
     await counting("plain commit", till.commit(plain.quote_id, "R2"))
     await counting("sale", till.sell(anna.card_number, "R3", "100.00"))
@@ -80,6 +86,8 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
         "quote": 4,
         "commit": 3,
         "cancel": 7,
+        "return quote": 2,
+        "return": 3,
         "plain quote": 3,
         "plain commit": 3,
         "sale": 3,
