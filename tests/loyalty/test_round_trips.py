@@ -77,9 +77,9 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
     await counting("plain commit", till.commit(plain.quote_id, "R2"))
     await counting("sale", till.sell(anna.card_number, "R3", "100.00"))
     await programme.campaigns.create("spring", "Весна", TEN, shared_code="SPRING")
-    promo = till.quote(anna.card_number, "R4", "100.00", promo=["SPRING"])
+    promo = till.quote(anna.card_number, "R5", "100.00", promo=["SPRING"])
     reduced = await counting("promo quote", promo)
-    await counting("promo commit", till.commit(reduced.quote_id, "R4"))
+    await counting("promo commit", till.commit(reduced.quote_id, "R5"))
 
     assert asked == {
         "lookup": 4,
