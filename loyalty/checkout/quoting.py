@@ -328,7 +328,10 @@ def _quote_row(
 
 
 async def release(desk: Desk, till_id: int, quote_id: int) -> Refusal | None:
-    """See `Checkout.release`. On Postgres 6 round trips (quote, begin, state, ledger 2, commit)."""
+    """See `Checkout.release`.
+
+    Round trips on Postgres: 7 (quote, begin, state, promo codes, ledger 2, commit).
+    """
 
     async def attempt() -> Refusal | None:
         rows = await query(sql.QUOTE_STATE, None, quote_id)

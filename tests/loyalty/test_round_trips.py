@@ -81,6 +81,10 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
     reduced = await counting("promo quote", promo)
     await counting("promo commit", till.commit(reduced.quote_id, "R5"))
 
+    held = await till.quote(await qr(programme, anna.id), "R5", "100.00", spend=10)
+    release = programme.checkout.release(till_id=HERE, quote_id=held.quote_id)
+    await counting("release", release)
+
     assert asked == {
         "lookup": 4,
         "quote": 4,
@@ -93,4 +97,5 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
         "sale": 3,
         "promo quote": 4,
         "promo commit": 3,
+        "release": 7,
     }
