@@ -46,13 +46,13 @@ TOPICS: Mapping[str, Topic] = {
         ),
         Topic(
             "codes",
-            N_("🎟 My promo codes"),
+            N_("🎟 Promo codes"),
             N_("Promo codes and discounts"),
             ("промок", "купон", "скидк", "promo", "coupon", "voucher", "discount"),
         ),
         Topic(
             "friends",
-            N_("🎁 Invite a friend"),
+            N_("🎁 For friends"),
             N_("A gift for you and a friend"),
             ("друз", "друг", "подруг", "пригла", "рефера", "friend", "invit", "referral"),
         ),

@@ -6,12 +6,12 @@ from tests.conversations.stage import Chat
 PHONE = "+79001234567"
 MENU_RU = [
     *("💳 Моя карта", "💎 Мои бонусы"),
-    *("🎟 Мои промокоды", "🎁 Пригласить друга"),
+    *("🎟 Промокоды", "🎁 Для друзей"),
     *("⚙️ Настройки", "❓ Помощь"),
 ]
 MENU_EN = [
     *("💳 My card", "💎 My points"),
-    *("🎟 My promo codes", "🎁 Invite a friend"),
+    *("🎟 Promo codes", "🎁 For friends"),
     *("⚙️ Settings", "❓ Help"),
 ]
 

@@ -9,7 +9,7 @@ from tests.conversations.stage import Chat, Stage, TelegramChat
 from tests.loyalty.people import joined
 from tests.loyalty.tills import TillHand, open_shop
 
-INVITE, INVITED = "🎁 Пригласить друга", "Меня пригласил друг"
+INVITE, INVITED = "🎁 Для друзей", "Меня пригласил друг"
 
 
 async def test_she_sees_her_link_and_code(chat: Chat, programme: Programme) -> None:
