@@ -67,6 +67,9 @@ class PostgresBackend(Backend):
         self._prefix = f"kapsula_test_{secrets.token_hex(4)}"
         self._template = f"{self._prefix}_template"
         self._made = 0
+        # Copying files is three times as quick as writing every block to the log (15 and later).
+        newer = int(self._admin("SHOW server_version_num")) >= 150_000
+        self._strategy = "STRATEGY FILE_COPY" if newer else ""
         self._admin(f'CREATE DATABASE "{self._template}"')
         try:
             asyncio.run(_migrate(self._url(self._template)))
@@ -77,7 +80,7 @@ class PostgresBackend(Backend):
     def create(self) -> str:
         self._made += 1
         name = f"{self._prefix}_{self._made}"
-        self._admin(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+        self._admin(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" {self._strategy}')
         return self._url(name)
 
     def drop(self, url: str) -> None:
@@ -93,15 +96,17 @@ class PostgresBackend(Backend):
         return urlunsplit((parts.scheme, parts.netloc, f"/{name}", parts.query, ""))
 
     @staticmethod
-    def _admin(statement: str) -> None:
-        async def run() -> None:
+    def _admin(statement: str) -> str:
+        """Run it; returns its only value, if it has one."""
+
+        async def run() -> str:
             raw = await asyncpg.connect(POSTGRES_URL, timeout=5)
             try:
-                await raw.execute(statement)
+                return str(await raw.fetchval(statement))
             finally:
                 await raw.close()
 
-        asyncio.run(run())
+        return asyncio.run(run())
 
 
 def postgres_absence() -> str | None:
