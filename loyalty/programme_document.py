@@ -91,11 +91,17 @@ class ProgrammeBasics(BaseModel):
     )
     cancel_clawback: Clawback = Field(
         Clawback.WITHIN_BALANCE,
-        description="When a cancelled receipt's points are spent already: only_pending, "
-        "within_balance or allow_deficit",
+        description="When the points of a cancelled or returned receipt are spent already: "
+        "only_pending, within_balance or allow_deficit",
     )
     cancel_grace_days: int = Field(
-        7, ge=0, le=3_650, description="Life of points that expired before a cancel returned them"
+        7,
+        ge=0,
+        le=3_650,
+        description="Life of points that expired before a cancel or a return gave them back",
+    )
+    return_days_max: int = Field(
+        365, ge=0, le=36_500, description="Days within which goods may be returned; 0: at any time"
     )
     hold_minutes: int = Field(
         15, ge=1, le=1_440, description="How long a till keeps points set aside"

@@ -84,6 +84,14 @@ class No(StrEnum):
     REFERRAL_RING = "referral_ring"
     REFERRAL_ALREADY = "referral_already"
     REFERRAL_TOO_LATE = "referral_too_late"
+    # returns
+    RECEIPT_AMBIGUOUS = "receipt_ambiguous"
+    RECEIPT_HAS_RETURNS = "receipt_has_returns"
+    ALREADY_RETURNED = "already_returned"
+    UNKNOWN_LINE = "unknown_line"
+    EXCEEDS_QUANTITY = "exceeds_quantity"
+    RETURN_TOO_OLD = "return_too_old"
+    RETURN_EXISTS = "return_exists"
     # rules of the programme
     RULES_OUTDATED = "rules_outdated"
     RULES_UNCHANGED = "rules_unchanged"

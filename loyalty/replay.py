@@ -3,7 +3,9 @@
 Customers are replayed one after the other, a page of them at a time, so that memory stays flat
 however many receipts there are. What is paid with points stays as it was (or the most that the
 other rules allow); the turnover before those days counts for the tiers, which are given by turnover
-alone, without grace. Promo codes give what they gave. Nothing is written.
+alone, without grace. Promo codes give what they gave. A receipt of those days counts as it was
+sold, whatever has come back of it since; the turnover before them is what is left of it. Nothing is
+written.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence

@@ -195,7 +195,7 @@ async def sum_up(customer_id: int, rules: ProgrammeRules, now: int) -> None:
             for row in await query(sql.RECEIPTS_OF, None, customer_id):
                 if row["state"] != "cancelled":
                     sums = months.setdefault(month_of(row["at"], rules.timezone), [0, 0])
-                    sums[0] += row["paid_minor"]
+                    sums[0] += row["kept_minor"]
                     sums[1] += 1
             first, last = window(month_of(now, rules.timezone))
             minor = sum(paid for month, (paid, _) in months.items() if first <= month <= last)

@@ -18,6 +18,8 @@ from messaging.metrics import EVENTS
 from messaging.outbox import Draft, enqueue
 from messaging.records import as_list, listed
 
+CHAT = ("messenger", "webpush")
+"""Nobody pays for an SMS about a receipt."""
 RECEIPT_TOLD_WITHIN = timedelta(days=3)
 """A receipt older than this is history: it is in the statement, nobody wants it announced."""
 
@@ -51,6 +53,7 @@ class Notices:
             "receipt.committed": self._receipt,
             "receipt.cancelled": self._receipt,
             "referral.rewarded": _referral,
+            "receipt.returned": self._return,
         }
 
     def _receipt(self, event: EventRow) -> Draft:
@@ -77,7 +80,32 @@ class Notices:
             },
             priority=3,
             urgent=True,  # she stands at the till
-            channels=("messenger", "webpush"),  # nobody pays for an SMS about a receipt
+            channels=CHAT,
+            expires_at=event.at + RECEIPT_TOLD_WITHIN,
+        )
+
+    def _return(self, event: EventRow) -> Draft:
+        told = event.payload
+        expiry = told.get("next_expiry") or {}
+        names = (
+            "number", "shop", "amount_minor", "refund_minor", "given_back", "taken_back",
+            "balance",
+        )  # fmt: skip
+        return Draft(
+            dedupe_key=f"event:{event.id}:return",
+            topic="service",
+            template="receipt_returned",
+            customer_id=event.customer_id,
+            context={
+                **{name: told[name] for name in names},
+                "is_whole": int(told["is_whole"]),
+                "currency": self.currency,
+                "expiring_points": expiry.get("points"),
+                "expiring_at": expiry.get("at"),
+            },
+            priority=3,
+            urgent=True,  # she stands at the till
+            channels=CHAT,
             expires_at=event.at + RECEIPT_TOLD_WITHIN,
         )
 
@@ -90,6 +118,7 @@ def _referral(event: EventRow) -> Draft:
         customer_id=event.customer_id,
         context={"role": event.payload["role"], "points": event.payload["points"]},
         priority=4,
+        channels=CHAT,
         expires_at=event.at + RECEIPT_TOLD_WITHIN,
     )
 

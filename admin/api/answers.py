@@ -1,5 +1,7 @@
 """The programme's values as the bodies of `admin.api.models`, and back."""
 
+from typing import cast
+
 from admin.api import models
 from loyalty.checkout import Line, Lookup, QuoteAnswer, QuotedLine, ReceiptAnswer
 from loyalty.ledger import Balance, Expiring
@@ -111,7 +113,7 @@ def receipt_out(receipt: ReceiptAnswer, rules: ProgrammeRules, language: str) ->
         receipt_number=receipt.receipt_number,
         customer_id=str(receipt.customer_id),
         name=receipt.name,
-        state="cancelled" if receipt.state == "cancelled" else "committed",
+        state=cast(models.ReceiptState, receipt.state),
         at=receipt.at,
         cancelled_at=receipt.cancelled_at,
         total_minor=receipt.total_minor,
@@ -120,6 +122,7 @@ def receipt_out(receipt: ReceiptAnswer, rules: ProgrammeRules, language: str) ->
         earned=receipt.earned,
         returned=receipt.returned,
         taken_back=receipt.taken_back,
+        goods_back_minor=receipt.goods_back_minor,
         balance=receipt.balance,
         next_expiry=expiring_out(receipt.next_expiry),
         rules_revision=receipt.revision,

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from admin.api.operations import Caller
+from admin.api.operation import Caller
 from admin.api_keys import ApiKeyDoor
 from admin.limits import Meter, Rate
 from admin.problems import Bad, Problem, of_refusal

@@ -13,7 +13,7 @@ from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from admin import problems
 from admin.api.json_body import read_json
 from admin.api.models import Id, IdempotencyKey, ReceiptNumber
-from admin.api.operations import Ask, Caller, Done, Operation
+from admin.api.operation import Ask, Caller, Done, Operation
 from admin.problems import Bad, FieldError, Problem
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal
@@ -99,7 +99,19 @@ async def _read(
         body = await read_model(request, operation.request)
         if isinstance(body, Problem):
             return body
-    return Ask(caller=caller, key=key, path=path, body=body, language=language)
+    query = None
+    if operation.query is not None:
+        query = _read_query(request, operation.query)
+        if isinstance(query, Problem):
+            return query
+    return Ask(caller=caller, key=key, path=path, body=body, query=query, language=language)
+
+
+def _read_query(request: web.Request, model: type[BaseModel]) -> BaseModel | Problem:
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        return invalid_request(error)
 
 
 def _path_variables(request: web.Request) -> dict[str, str] | Problem:

@@ -86,11 +86,11 @@ Text = Annotated[str, Field(max_length=200, pattern=PLAIN)]
 Code = Annotated[str, Field(max_length=64, pattern=PLAIN)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class LineIn(_Body):
+class LineIn(Body):
     """One line of the receipt. A sum without goods is one line without a sku."""
 
     sku: Code = ""
@@ -106,11 +106,11 @@ class LineIn(_Body):
 Lines = Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX)]
 
 
-class LookupIn(_Body):
+class LookupIn(Body):
     card: Card
 
 
-class QuoteIn(_Body):
+class QuoteIn(Body):
     card: Card
     receipt_number: ReceiptNumber
     lines: Lines
@@ -120,14 +120,14 @@ class QuoteIn(_Body):
     )
 
 
-class CommitQuoteIn(_Body):
+class CommitQuoteIn(Body):
     """Commit what a quote promised."""
 
     quote_id: Id
     receipt_number: ReceiptNumber
 
 
-class CommitSaleIn(_Body):
+class CommitSaleIn(Body):
     """Commit without a quote: points are earned, none are spent."""
 
     card: Card
@@ -152,11 +152,11 @@ class CommitIn(
     """Either by `quote_id`, or by `card` and `lines`."""
 
 
-class CancelIn(_Body):
+class CancelIn(Body):
     at: Instant | None = Field(None, description="When it was cancelled, if the till was offline")
 
 
-class ReleaseIn(_Body):
+class ReleaseIn(Body):
     pass
 
 
@@ -270,12 +270,15 @@ class ReleaseOut(BaseModel):
     released: bool
 
 
+ReceiptState = Literal["committed", "cancelled", "returned"]
+
+
 class ReceiptOut(BaseModel):
     receipt_id: Id
     receipt_number: str
     customer_id: Id
     name: str
-    state: Literal["committed", "cancelled"]
+    state: ReceiptState
     at: Instant = Field(description="When the sale was")
     cancelled_at: Instant | None
     total_minor: int
@@ -284,6 +287,7 @@ class ReceiptOut(BaseModel):
     earned: int
     returned: int = Field(description="Spent points that a cancel gave back")
     taken_back: int = Field(description="Earned points that a cancel took back")
+    goods_back_minor: int = Field(description="Value of the goods that were returned of it since")
     balance: int = Field(description="Points she can spend right after it")
     next_expiry: ExpiringOut | None
     rules_revision: int = Field(description="Of the rules that it was made by")

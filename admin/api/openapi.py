@@ -7,7 +7,8 @@ from pydantic.json_schema import models_json_schema
 
 from admin.api import models
 from admin.api.json_body import BODY_BYTES_MAX
-from admin.api.operations import OPERATIONS, Operation
+from admin.api.operation import Operation
+from admin.api.operations import OPERATIONS
 from admin.problems import SENTENCES, STATUS_OF, Bad
 from loyalty.refusals import No
 
@@ -33,8 +34,9 @@ _WITH_BODY = (
 def refusals_of(operation: Operation) -> tuple[No | Bad, ...]:
     """Every named no that the operation can answer with."""
     with_body = _WITH_BODY if operation.request else ()
+    with_query = (Bad.INVALID_REQUEST,) if operation.query and not operation.request else ()
     with_key = (Bad.IDEMPOTENCY_KEY_REQUIRED,) if operation.keyed else ()
-    return (*_ALWAYS, *with_body, *with_key, *operation.refusals)
+    return (*_ALWAYS, *with_body, *with_query, *with_key, *operation.refusals)
 
 
 def document() -> dict[str, Any]:
@@ -102,6 +104,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for name, schema in _PATH_SCHEMAS.items()
         if f"{{{name}}}" in operation.path
     ]
+    path += _query_parameters(operation)
     if not operation.keyed:
         return path
     key = {
@@ -112,6 +115,15 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         "schema": TypeAdapter(models.IdempotencyKey).json_schema(),
     }
     return [*path, key]
+
+
+def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+    if operation.query is None:
+        return []
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in operation.query.model_json_schema()["properties"].items()
+    ]
 
 
 def _responses(operation: Operation, refs: dict[Any, Any]) -> dict[str, Any]:

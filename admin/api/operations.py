@@ -4,68 +4,15 @@ own addresses all come from it.
 An operation translates: body in, one call of the programme, body out. It decides nothing.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from pydantic import BaseModel
-
 from admin.api import models
 from admin.api.answers import line_of, lookup_out, quote_out, receipt_out
+from admin.api.operation import Ask, Done, Operation
+from admin.api.returns import RETURN_OPERATIONS
 from loyalty.checkout import QuoteAnswer, ReceiptAnswer
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal, refuse
 
 _INT64_MAX = (1 << 63) - 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """For whom an operation runs. `device` and `address` are what wrong codes are counted by."""
-
-    till_id: int
-    staff_id: int | None
-    device: str
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One request, checked: `body` is of the operation's `request` model, `path` its variables,
-    `language` that of whoever reads the answer."""
-
-    caller: Caller
-    key: str
-    path: Mapping[str, str]
-    body: Any
-    language: str = "en"
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The answer; `replayed` when the same key had been answered before."""
-
-    body: BaseModel
-    replayed: bool = False
-
-
-Run = Callable[[Programme, Ask], Awaitable[Done | Refusal]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One thing to ask. `keyed`: it writes, so it wants an Idempotency-Key."""
-
-    name: str
-    method: str
-    path: str
-    summary: str
-    description: str
-    request: type[BaseModel] | None
-    response: type[BaseModel]
-    keyed: bool
-    refusals: tuple[No, ...]
-    run: Run
 
 
 async def _lookup(programme: Programme, ask: Ask) -> Done | Refusal:
@@ -250,13 +197,15 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/receipts/{number}/cancel",
         summary="Cancel a receipt",
         description="Earned points are taken back, spent points return to the lots they came "
-        "from, and promo codes are good again where their campaign says so.",
+        "from, and promo codes are good again where their campaign says so. Once goods of it have "
+        "come back, return the rest instead.",
         request=models.CancelIn,
         response=models.ReceiptOut,
         keyed=True,
         refusals=(
             No.RECEIPT_NOT_FOUND,
             No.RECEIPT_CANCELLED,
+            No.RECEIPT_HAS_RETURNS,
             No.KEY_REUSED,
             No.EVENT_TIME_REFUSED,
         ),
@@ -267,11 +216,12 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/receipts/{number}",
         summary="One receipt of this till",
-        description="As it stands now: committed or cancelled.",
+        description="As it stands now: committed, cancelled, or returned, all of it.",
         request=None,
         response=models.ReceiptOut,
         keyed=False,
         refusals=(No.RECEIPT_NOT_FOUND,),
         run=_receipt,
     ),
+    *RETURN_OPERATIONS,
 )

@@ -1,6 +1,8 @@
-// The side of the page: what waits on this device, and the till's latest receipts with their cancelling.
+// The side of the page: what waits on this device, and the till's latest receipts and returns; a receipt may be
+// cancelled here, and its return begins here.
 import { ask, newKey, SilenceError } from "./api.js";
 import { all, forget, put, replay } from "./queue.js";
+import { openReturn } from "./returns.js";
 import { byId, changed, changes, element, fieldError, now, state } from "./state.js";
 import { money, number, t, time } from "./words.js";
 
@@ -32,8 +34,9 @@ async function showRecent() {
   try {
     const answer = await ask("GET", "/recent");
     if (!answer.ok) return;
-    localStorage.setItem(RECENT, JSON.stringify({ till: state.till?.id, receipts: answer.data.receipts }));
-    drawRecent(answer.data.receipts);
+    const { receipts, returns } = answer.data;
+    localStorage.setItem(RECENT, JSON.stringify({ till: state.till?.id, receipts, returns }));
+    drawRecent({ receipts, returns });
   } catch (error) {
     if (!(error instanceof SilenceError)) throw error;
   }
@@ -41,22 +44,46 @@ async function showRecent() {
 
 function remembered() {
   const kept = JSON.parse(localStorage.getItem(RECENT) ?? "null");
-  return kept && kept.till === state.till?.id ? kept.receipts : [];
+  const { receipts = [], returns = [] } = kept && kept.till === state.till?.id ? kept : {};
+  return { receipts, returns };
 }
 
-function drawRecent(receipts) {
-  byId("recent-empty").hidden = receipts.length > 0;
-  byId("recent-rows").replaceChildren(...receipts.map(recentRow));
+function drawRecent({ receipts, returns }) {
+  byId("recent-empty").hidden = receipts.length + returns.length > 0;
+  const rows = [
+    ...receipts.map((receipt) => ({ at: receipt.at, row: recentRow(receipt) })),
+    ...returns.map((each) => ({ at: each.at, row: returnRow(each) })),
+  ];
+  rows.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
+  byId("recent-rows").replaceChildren(...rows.map(({ row }) => row));
+}
+
+function returnRow(each) {
+  const said = t("Return No. {number}, {time}", { number: each.return_number, time: time(each.at) });
+  const of = t("of receipt {number}", { number: each.receipt_number });
+  const moved = [each.given_back ? `+${number(each.given_back)}` : "", each.taken_back ? `−${number(each.taken_back)}` : ""];
+  return element(
+    "li",
+    { "data-return": each.return_number },
+    element("div", { class: "what" }, element("b", {}, `↩ ${each.name || t("Without a name")}`), element("span", {}, `${said} · ${of}`)),
+    element("div", { class: "figures" }, element("b", {}, `−${money(each.refund_minor)}`), moved.filter(Boolean).join("  ") || "0"),
+  );
+}
+
+const STATES = { cancelled: () => t("cancelled"), returned: () => t("returned") };
+
+function stateOf(receipt) {
+  return STATES[receipt.state]?.() ?? (receipt.returns ? t("returned in part") : null);
 }
 
 function recentRow(receipt) {
-  const cancelled = receipt.state === "cancelled";
+  const became = stateOf(receipt);
   const place = t("No. {number}, {time}", { number: receipt.receipt_number, time: time(receipt.at) });
   const what = element(
     "div",
     { class: "what" },
     element("b", {}, receipt.name || t("Without a name")),
-    element("span", {}, cancelled ? `${place} · ${t("cancelled")}` : place),
+    element("span", became ? { class: "state" } : {}, became ? `${place} · ${became}` : place),
   );
   const moved = [receipt.earned ? `+${number(receipt.earned)}` : "", receipt.spent ? `−${number(receipt.spent)}` : ""];
   const figures = element(
@@ -66,13 +93,28 @@ function recentRow(receipt) {
     moved.filter(Boolean).join("  ") || "0",
   );
   const row = element("li", { "data-state": receipt.state, "data-number": receipt.receipt_number }, what, figures);
-  if (!cancelled) row.append(cancelButton(receipt));
+  if (receipt.state !== "committed") return row;
+  const acts = element("div", { class: "acts" }, returnButton(receipt));
+  if (!receipt.returns) acts.append(cancelButton(receipt));
+  row.append(acts);
   return row;
+}
+
+function returnButton(receipt) {
+  const button = element("button", { type: "button", class: "take-back" }, t("Return"));
+  button.setAttribute("aria-label", t("Take goods of receipt {number} back", { number: receipt.receipt_number }));
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const refused = await openReturn(receipt.receipt_number, {});
+    button.disabled = false;
+    if (refused) button.closest("li").querySelector(".what span").textContent = refused;
+  });
+  return button;
 }
 
 // Two taps: the first asks, the second within a few seconds does it.
 function cancelButton(receipt) {
-  const button = element("button", { type: "button" }, t("Cancel it"));
+  const button = element("button", { type: "button", class: "cancel" }, t("Cancel it"));
   button.setAttribute("aria-label", t("Cancel receipt {number}", { number: receipt.receipt_number }));
   const isAsked = () => sure.number === receipt.receipt_number && performance.now() < sure.until;
   const draw = () => {

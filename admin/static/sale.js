@@ -350,7 +350,8 @@ function finishLater(item) {
   ]);
 }
 
-function showDone(rows) {
+// Say what was done: rows of name, value and kind of figure.
+export function showDone(rows) {
   byId("done-sums").replaceChildren(
     ...rows.map(([name, value, kind]) => element("div", {}, element("dt", {}, name), element("dd", kind ? { class: kind } : {}, value))),
   );

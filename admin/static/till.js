@@ -3,6 +3,7 @@ import { ask, newKey, SilenceError, useCsrfToken } from "./api.js";
 import { closeCamera, prepareCamera } from "./camera.js";
 import { prepareLists, sendWaiting } from "./lists.js";
 import { all } from "./queue.js";
+import { leaveReturn, prepareReturns, returnIsOpen, scanInReturn } from "./returns.js";
 import { abandon, identify, prepareSale, saleIsOpen, scanInSale } from "./sale.js";
 import { watchScanner } from "./scanner.js";
 import { byId, changed, changes, element, fieldError, setOnline, state } from "./state.js";
@@ -16,7 +17,9 @@ const PRODUCT = /^(?:\d{8}|\d{12,14})$/;
 
 function showScreen(name) {
   document.body.dataset.screen = name;
-  for (const section of ["scan", "sale", "done"]) byId(section).hidden = section !== name;
+  for (const section of ["scan", "sale", "return", "done"]) byId(section).hidden = section !== name;
+  if (name !== "return") leaveReturn();
+  else abandon();
   if (name === "scan") {
     byId("card").value = "";
     fieldError(byId("card"), "");
@@ -32,7 +35,9 @@ function nextCustomer() {
 
 async function scanned(text) {
   if (byId("menu").open) return;
-  if (saleIsOpen() && PRODUCT.test(text) && !CARD.test(text)) return scanInSale(text);
+  const isProduct = PRODUCT.test(text) && !CARD.test(text);
+  if (returnIsOpen() && isProduct) return scanInReturn(text);
+  if (saleIsOpen() && isProduct) return scanInSale(text);
   await find(text);
 }
 
@@ -209,6 +214,7 @@ async function begin() {
   addEventListener("offline", () => setOnline(false));
   byId("card-form").addEventListener("submit", cardTyped);
   byId("sale-close").addEventListener("click", nextCustomer);
+  byId("return-close").addEventListener("click", nextCustomer);
   byId("next").addEventListener("click", nextCustomer);
   byId("menu-open").addEventListener("click", openMenu);
   byId("menu-close").addEventListener("click", () => byId("menu").close());
@@ -220,6 +226,7 @@ async function begin() {
   document.addEventListener("keydown", keys);
   seated = openSession();
   prepareSale(showScreen);
+  prepareReturns(showScreen);
   prepareCamera(scanned);
   watchScanner(scanned, (text) => CARD.test(text));
   showScreen("scan");

@@ -1,4 +1,5 @@
-"""What the till page reads beside the till's operations: products and the latest receipts."""
+"""What the till page reads beside the till's operations: products, the latest receipts and returns,
+and the places where else a receipt may have been made."""
 
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,31 @@ class RecentOut(BaseModel):
     total_minor: int
     spent: int
     earned: int
+    returns: int
+
+
+class RecentReturnOut(BaseModel):
+    """Goods taken back at this till, whoever sold them."""
+
+    return_number: str
+    receipt_number: str
+    name: str
+    at: Instant
+    refund_minor: int
+    given_back: int
+    taken_back: int
+
+
+class PlaceOut(BaseModel):
+    code: str
+    name: str
+
+
+class PlacesOut(BaseModel):
+    """The other tills of the shop, and the other shops of the chain."""
+
+    tills: list[PlaceOut]
+    shops: list[PlaceOut]
 
 
 async def find_products(text: str) -> list[ProductOut]:
@@ -67,6 +93,22 @@ def _recent(row: Any) -> RecentOut:
         total_minor=row["total_minor"],
         spent=row["spent_points"],
         earned=row["earned_points"],
+        returns=row["returns"],
+    )
+
+
+async def recent_returns(till_id: int) -> list[RecentReturnOut]:
+    """The latest returns at the till, newest first."""
+    rows = await query(_RECENT_RETURNS, None, till_id, RECENT_MAX)
+    return [RecentReturnOut(**(dict(row) | {"at": from_micros(row["at"])})) for row in rows]
+
+
+async def places(till_id: int) -> PlacesOut:
+    """Where else a receipt may have been made."""
+    tills, shops = await query(_TILLS, None, till_id), await query(_SHOPS, None, till_id)
+    return PlacesOut(
+        tills=[PlaceOut(**dict(row)) for row in tills],
+        shops=[PlaceOut(**dict(row)) for row in shops],
     )
 
 
@@ -78,8 +120,24 @@ ORDER BY name LIMIT $4
 """
 _RECENT = """
 SELECT receipt.number, customer.name, receipt.state, receipt.at, receipt.total_minor,
-       receipt.spent_points, receipt.earned_points
+       receipt.spent_points, receipt.earned_points, receipt.returns
 FROM receipt JOIN customer ON customer.id = receipt.customer_id
 WHERE receipt.till_id = $1
 ORDER BY receipt.recorded_at DESC LIMIT $2
+"""
+_RECENT_RETURNS = """
+SELECT b.number AS return_number, r.number AS receipt_number, c.name, b.at, b.refund_minor,
+       b.given_back, b.taken_back
+FROM receipt_return AS b JOIN receipt AS r ON r.id = b.receipt_id
+JOIN customer AS c ON c.id = b.customer_id
+WHERE b.till_id = $1
+ORDER BY b.recorded_at DESC LIMIT $2
+"""
+_TILLS = """
+SELECT t.code, t.name FROM till AS t JOIN till AS own ON own.shop_id = t.shop_id
+WHERE own.id = $1 AND t.id <> $1 ORDER BY t.name, t.code
+"""
+_SHOPS = """
+SELECT h.code, h.name FROM shop AS h
+WHERE h.id <> (SELECT t.shop_id FROM till AS t WHERE t.id = $1) ORDER BY h.name, h.code
 """

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from admin import problems
-from admin.api.operations import Caller
+from admin.api.operation import Caller
 from admin.auth import TILL_ROLES, Seat, StaffDoor
 from admin.cookies import Cookies, same
 from admin.limits import Meter, Rate

@@ -14,7 +14,7 @@ from admin.auth import TILL_ROLES, Seat, StaffDoor
 from admin.cookies import Cookies
 from admin.pages import WORKER_POLICY, Pages
 from admin.problems import Bad, Problem, of_refusal
-from admin.till.desk import find_products, recent_receipts
+from admin.till.desk import find_products, places, recent_receipts, recent_returns
 from admin.till.door import FRAMES, SessionDoor
 from admin.till.frames import FRAME_BYTES_MAX, FrameReader
 from admin.till.words import words
@@ -65,6 +65,7 @@ class TillRoutes:
             ("POST", "/sign-out", self._door.seated(self._sign_out)),
             ("GET", "/products", self._door.seated(self._products)),
             ("GET", "/recent", self._door.seated(self._recent)),
+            ("GET", "/places", self._door.seated(self._places)),
             ("POST", "/frames", self._door.seated(self._frame, FRAMES)),
         ):
             app.router.add_route(method, PREFIX + path, guarded(handle, self._door))
@@ -160,8 +161,19 @@ class TillRoutes:
     async def _recent(self, _request: web.Request, seat: Seat) -> web.Response | Problem:
         if seat.till_id is None:
             return Problem(No.TILL_REQUIRED)
-        found = await recent_receipts(seat.till_id)
-        return _json({"receipts": [receipt.model_dump(mode="json") for receipt in found]})
+        sold = await recent_receipts(seat.till_id)
+        came_back = await recent_returns(seat.till_id)
+        return _json(
+            {
+                "receipts": [receipt.model_dump(mode="json") for receipt in sold],
+                "returns": [each.model_dump(mode="json") for each in came_back],
+            }
+        )
+
+    async def _places(self, _request: web.Request, seat: Seat) -> web.Response | Problem:
+        if seat.till_id is None:
+            return Problem(No.TILL_REQUIRED)
+        return _json((await places(seat.till_id)).model_dump())
 
     async def _frame(self, request: web.Request, _seat: Seat) -> web.Response | Problem:
         if request.content_type != "image/jpeg":

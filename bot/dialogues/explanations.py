@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiogram.utils.text_decorations import html_decoration
 
 from bot.words import N_, Words, _
-from loyalty.checkout import QuotedLine, ReceiptAnswer
+from loyalty.checkout import QuotedLine, ReceiptAnswer, ReturnAnswer, ReturnedLine
 from loyalty.customers import Operation
 from loyalty.ledger import Entry
 from loyalty.rules.earning import Reason, reasons_of
@@ -25,6 +25,8 @@ _TITLES = {
     ("reversal", "referral"): N_("gift for an invitation taken back"),
     ("reversal", "in"): N_("purchase cancelled, points are back"),
     ("reversal", "out"): N_("purchase cancelled"),
+    ("reversal", "return in"): N_("goods returned, points are back"),
+    ("reversal", "return out"): N_("goods returned"),
 }
 
 
@@ -34,7 +36,10 @@ LINES_MAX = 15
 
 def title(entry: Entry | Operation) -> str:
     """A few words for a line of the statement."""
-    reason = ("in" if entry.points > 0 else "out") if entry.kind == "reversal" else entry.reason
+    reason = entry.reason
+    if entry.kind == "reversal":
+        returned = "return " if entry.reason == "return" else ""
+        reason = returned + ("in" if entry.points > 0 else "out")
     known = _TITLES.get((entry.kind, entry.reason)) or _TITLES.get((entry.kind, reason))
     known = known or _TITLES.get((entry.kind, ""))
     return _(known) if known else _("operation")
@@ -42,10 +47,19 @@ def title(entry: Entry | Operation) -> str:
 
 def receipt_of(entry: Entry) -> tuple[int, str] | None:
     """Till and number of the receipt that an entry belongs to, as its business key names them."""
-    what, *receipt = (entry.business_key or "").split(":", 2)
-    if what not in ("earn", "spend") or len(receipt) != 2 or not receipt[0].isdecimal():
+    return _named(entry, ("earn", "spend"))
+
+
+def return_of(entry: Entry) -> tuple[int, str] | None:
+    """Till and number of the return that an entry belongs to."""
+    return _named(entry, ("return-give", "return-take"))
+
+
+def _named(entry: Entry, whats: tuple[str, ...]) -> tuple[int, str] | None:
+    what, *named = (entry.business_key or "").split(":", 2)
+    if what not in whats or len(named) != 2 or not named[0].isdecimal():
         return None
-    return int(receipt[0]), receipt[1]
+    return int(named[0]), named[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +70,16 @@ class Bought:
     rules: ProgrammeRules
 
 
-def explain(entry: Entry, bought: Bought | None, words: Words) -> str:
-    """The whole story of an entry, with the lines of its receipt when there is one."""
+def explain(entry: Entry, of: Bought | ReturnAnswer | None, words: Words) -> str:
+    """The whole story of an entry, with the lines of its receipt or return when there is one."""
     head = title(entry)
     lines = [
         f"<b>{words.signed(entry.points)} · {head[:1].upper()}{head[1:]}</b>",
         words.moment(entry.at),
         "",
         _story(entry),
-        *(_receipt_lines(entry, bought, words) if bought else ()),
+        *(_receipt_lines(entry, of, words) if isinstance(of, Bought) else ()),
+        *(_return_lines(entry, of, words) if isinstance(of, ReturnAnswer) else ()),
         "",
     ]
     if entry.expires_at and entry.points > 0:
@@ -89,6 +104,10 @@ def _story(entry: Entry) -> str:
             return _("You paid a part of a purchase with points.")
         case "expiry", _:
             return _("Their time was up before they were spent.")
+        case "reversal", "return" if entry.points > 0:
+            return _("You returned goods, so the points that paid for them came back.")
+        case "reversal", "return":
+            return _("You returned goods, so the points given for them were taken back.")
         case "reversal", _ if entry.points > 0:
             return _("The purchase was cancelled, so the points that paid for it came back.")
         case "reversal", _:
@@ -136,3 +155,33 @@ def _usually_earned(
         return why
     earned = words.signed(points) if points else "0"
     return f"{earned} ({why})" if why else earned
+
+
+def _return_lines(entry: Entry, back: ReturnAnswer, words: Words) -> list[str]:
+    """The goods that came back, and each one's part of the points."""
+    head = _("Return on receipt No. {number}, goods for {sum}:").format(
+        number=html_decoration.quote(back.receipt_number),
+        sum=words.money(back.moves.amount_minor),
+    )
+    given = entry.points > 0
+    moved = [line for line in back.moves.lines if (line.give_back if given else line.take_back)]
+    lines = [
+        _("• {goods}, {sum}: {points}").format(
+            goods=_goods(line, words),
+            sum=words.money(line.amount_minor),
+            points=words.signed(line.give_back if given else -line.take_back),
+        )
+        for line in moved[:LINES_MAX]
+    ]
+    if back.moves.forgiven and not given:
+        let_go = words.points(back.moves.forgiven)
+        lines.append(
+            _("Of these, {points} had been used up already: we let them go.").format(points=let_go)
+        )
+    return ["", head, *lines]
+
+
+def _goods(line: ReturnedLine, words: Words) -> str:
+    name = html_decoration.quote(line.name)
+    count = words.decimal(line.quantity_milli, 3)
+    return name if line.quantity_milli == 1000 else f"{name} × {count}"

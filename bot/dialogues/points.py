@@ -10,12 +10,13 @@ from aiogram.utils.text_decorations import html_decoration
 
 from bot import keyboards
 from bot.callbacks import StatementPage, Why
-from bot.dialogues.explanations import Bought, explain, receipt_of, title
+from bot.dialogues.explanations import Bought, explain, receipt_of, return_of, title
 from bot.dialogues.members import Member
 from bot.menu import topic_of
 from bot.refusal_texts import refusal_text
 from bot.turns import Turn
 from bot.words import Words, _
+from loyalty.checkout import ReturnAnswer
 from loyalty.customers import CustomerView, Glance, Operation
 from loyalty.ledger import Balance, Entry
 from loyalty.refusals import No, Refusal
@@ -84,14 +85,19 @@ async def why(
     if not found or found[0].seq != seq:
         toast.append(refusal_text(Refusal(No.TRANSACTION_NOT_FOUND), turn.words))
         return None
-    text = explain(found[0], await _bought(found[0], turn), turn.words)
+    text = explain(found[0], await _business_of(found[0], turn), turn.words)
     return query.message.edit_text(
         text, reply_markup=keyboards.back_to_statement(callback_data.page)
     )
 
 
-async def _bought(entry: Entry, turn: Turn) -> Bought | None:
-    named, programme = receipt_of(entry), turn.desk.programme
+async def _business_of(entry: Entry, turn: Turn) -> Bought | ReturnAnswer | None:
+    """The receipt or the return that an entry belongs to."""
+    programme = turn.desk.programme
+    named = return_of(entry)
+    if named is not None:
+        return await programme.checkout.return_of_till(*named)
+    named = receipt_of(entry)
     if named is None:
         return None
     receipt = await programme.checkout.receipt(*named)
@@ -125,9 +131,9 @@ def _balance_text(balance: Balance, words: Words) -> str:
     lines = [_("💎 You have {points}.").format(points=f"<b>{words.points(balance.available)}</b>")]
     if balance.deficit:
         lines.append(
-            _("The next {points} that you earn make up for a cancelled purchase.").format(
-                points=words.points(balance.deficit)
-            )
+            _(
+                "The next {points} that you earn make up for a cancelled or returned purchase."
+            ).format(points=words.points(balance.deficit))
         )
     if balance.pending and balance.next_available_at:
         lines.append(

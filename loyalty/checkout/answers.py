@@ -78,7 +78,8 @@ class ReceiptAnswer:
     """A receipt, and what the customer has available right after it.
 
     `at` is the time of the sale. `returned` and `taken_back` are the points that a cancel gave back
-    and took back. `revision` is that of the rules that it was made by.
+    and took back. `goods_back_minor` is the value of what has been returned of it since. `revision`
+    is that of the rules that it was made by.
     """
 
     receipt_id: int
@@ -97,6 +98,7 @@ class ReceiptAnswer:
     cancelled_at: datetime | None = None
     returned: int = 0
     taken_back: int = 0
+    goods_back_minor: int = 0
     revision: int = 0
     discount_minor: int = 0
     promos: tuple[Outcome, ...] = ()

@@ -46,6 +46,8 @@ async def cancel(
             return refuse(No.RECEIPT_NOT_FOUND)
         if row["state"] == "cancelled":
             return refuse(No.RECEIPT_CANCELLED)
+        if row["returns"]:
+            return refuse(No.RECEIPT_HAS_RETURNS)
         if row["is_unsummed"]:
             await sum_up(row["customer_id"], rules, now)
             return await attempt()
@@ -86,10 +88,10 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
             taken_back=-moved.get("earned", 0),
         )
         event = event_row("receipt.cancelled", answer, row["shop_name"])
+        await outlook.write()  # the account before its receipt, as a return locks them
         if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, turned):
             raise OvertakenError
         await undo(receipt_id, first.promos, desk.now())
-        await outlook.write()
         after_commit(events.announce)
         turn.version = turned.version
     return answer

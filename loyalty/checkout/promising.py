@@ -250,6 +250,20 @@ async def undo(receipt_id: int, outcomes: Sequence[Outcome], now: int) -> None:
         await sql.free(receipt_id, now)
 
 
+def undoing_all(receipt_id: int, now: int) -> list[Companion]:
+    """The same for a receipt of which all goods have come back, whatever its codes were."""
+    return [
+        referral_sql.undo_companion(receipt_id, now),
+        sql.free_companion(receipt_id, now),
+    ]
+
+
+async def undo_all(receipt_id: int, now: int) -> None:
+    """What `undoing_all` describes, on SQLite, inside the transaction of the return."""
+    await referral_sql.undo(receipt_id, now)
+    await sql.free(receipt_id, now)
+
+
 def ending_of(quote_id: int, outcomes: Sequence[Outcome]) -> Ending | None:
     """Of a quote that is committed."""
     applied = sum(outcome.is_applied for outcome in outcomes)

@@ -5,21 +5,24 @@ from datetime import datetime
 
 from loyalty import receipts
 from loyalty.cards import Cards
-from loyalty.checkout import cancelling, committing, quoting
+from loyalty.checkout import cancelling, committing, quoting, returning
 from loyalty.checkout.answers import Lookup, QuoteAnswer, ReceiptAnswer, ReceiptSummary
 from loyalty.checkout.desk import Desk, Sale, standing_of
+from loyalty.checkout.return_answers import ReturnAnswer, ReturnQuote
+from loyalty.checkout.returnable import ReturnRequest
 from loyalty.checkout.turns import Turns
 from loyalty.clock import Clock
 from loyalty.ledger import Ledger
 from loyalty.promo import Promo
-from loyalty.refusals import No, Refusal, refuse
+from loyalty.refusals import No, Refusal, first_of, refuse
 from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import masked
 from loyalty.rules.receipts import Line, Spend, check_card, check_names, event_time
+from loyalty.rules.returns import HERE, Back, SoldAt, check_return
 
 
 class Checkout:
-    """Quote → commit → cancel, each safe to repeat.
+    """Quote → commit → cancel or return, each safe to repeat.
 
     `key` is the till's name for a command, its own per till and verb: the same key with the same
     input gets the first answer again (`replayed`), with another input it is key_reused. Whatever
@@ -165,7 +168,8 @@ class Checkout:
         """Undo a receipt: spent points return to the very lots, earned ones are taken back.
 
         `returned` and `taken_back` say how many. Refused: receipt_not_found, receipt_cancelled
-        (already, under another key), key_reused, event_time_refused, invalid_receipt.
+        (already, under another key), receipt_has_returns (goods have come back of it: return the
+        rest), key_reused, event_time_refused, invalid_receipt.
         """
         refusal = check_names(key=key, receipt_number=receipt_number)
         if refusal is not None:
@@ -181,6 +185,75 @@ class Checkout:
             staff_id=staff_id,
             at=instant,
         )
+
+    async def quote_return(
+        self,
+        *,
+        till_id: int,
+        receipt_number: str,
+        sold_at: SoldAt = HERE,
+        lines: Sequence[Back] | None = None,
+    ) -> ReturnQuote | Refusal:
+        """What may come back of a receipt, and what a return of `lines` would move. Writes nothing.
+
+        Without `lines`, all that is left. `sold_at` names the till or the shop when the receipt is
+        another till's. Refused: receipt_not_found, receipt_ambiguous (several tills of the shop
+        have this number), receipt_cancelled, already_returned, return_too_old with `days_max`,
+        unknown_line, exceeds_quantity with `left_milli`, invalid_receipt.
+        """
+        refusal = check_return(receipt_number=receipt_number, sold_at=sold_at)
+        if refusal is not None:
+            return refusal
+        request = ReturnRequest(
+            till_id=till_id, receipt_number=receipt_number, sold_at=sold_at, lines=lines
+        )
+        return await returning.quote(self._desk, request)
+
+    async def return_(
+        self,
+        *,
+        till_id: int,
+        key: str,
+        receipt_number: str,
+        return_number: str,
+        sold_at: SoldAt = HERE,
+        lines: Sequence[Back] | None = None,
+        staff_id: int | None = None,
+    ) -> ReturnAnswer | Refusal:
+        """Take goods back, at this or any other till of the chain.
+
+        `return_number` is the till's own and is used once. Spent points return to the very lots,
+        earned ones are taken back by the policy, each line in proportion (`rules.returns`).
+        Refused: as `quote_return`; return_exists, key_reused.
+        """
+        refusal = first_of(
+            check_names(key=key, receipt_number=receipt_number),
+            check_return(
+                receipt_number=receipt_number, return_number=return_number, sold_at=sold_at
+            ),
+        )
+        if refusal is not None:
+            return refusal
+        request = ReturnRequest(
+            till_id=till_id,
+            key=key,
+            receipt_number=receipt_number,
+            return_number=return_number,
+            sold_at=sold_at,
+            lines=lines,
+            staff_id=staff_id,
+        )
+        return await returning.return_(self._desk, request)
+
+    async def returns(
+        self, till_id: int, receipt_number: str, sold_at: SoldAt = HERE
+    ) -> list[ReturnAnswer] | Refusal:
+        """The returns of a receipt, in order. Refused: receipt_not_found, receipt_ambiguous."""
+        return await receipts.returns_of(till_id, receipt_number, sold_at)
+
+    async def return_of_till(self, till_id: int, return_number: str) -> ReturnAnswer | None:
+        """The return of this number, at the till that took the goods back."""
+        return await receipts.return_of_till(till_id, return_number)
 
     async def release(self, *, till_id: int, quote_id: int) -> Refusal | None:
         """Give up a quote; its points and promo codes are free again. Doing so twice is fine.

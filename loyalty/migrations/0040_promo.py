@@ -10,7 +10,7 @@ from tortoise.indexes import Index
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0021_rules_constraints")]
+    dependencies = [("loyalty", "0030_returns")]
 
     initial = False
 

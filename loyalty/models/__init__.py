@@ -21,6 +21,7 @@ from loyalty.models.receipts import (
     ReceiptLine,
     ShortCode,
 )
+from loyalty.models.returns import ReceiptReturn, ReceiptReturnLine
 from loyalty.models.shops import ApiKey, Product, Shop, StaffMember, StaffSession, Till
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "Quote",
     "Receipt",
     "ReceiptLine",
+    "ReceiptReturn",
+    "ReceiptReturnLine",
     "Referral",
     "ReferralCode",
     "RuleRevision",

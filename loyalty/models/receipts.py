@@ -92,7 +92,7 @@ class Receipt(Model):
         "loyalty.Till", related_name="receipts", on_delete=fields.RESTRICT
     )
     number = fields.CharField(max_length=64)
-    state = fields.CharField(max_length=12)  # committed | cancelled
+    state = fields.CharField(max_length=12)  # committed | cancelled | returned (all of it)
     staff_id = fields.BigIntField(null=True)
     at = InstantField()
     recorded_at = InstantField()
@@ -113,6 +113,8 @@ class Receipt(Model):
     cancel_key = fields.CharField(max_length=200, null=True)
     cancel_fingerprint = fields.BinaryField(null=True)
     cancel_answer = fields.TextField(null=True)
+    returns = fields.IntField(db_default=0)  # how many; each return expects the number it has seen
+    goods_back_minor = fields.BigIntField(db_default=0)  # of total_minor, what has been returned
 
     class Meta:
         table = "receipt"
@@ -135,6 +137,7 @@ class ReceiptLine(Model):
     spent_points = fields.BigIntField()
     earned_points = fields.BigIntField()
     explanation = fields.CharField(max_length=300, default="")
+    returned_milli = fields.BigIntField(db_default=0)  # of quantity_milli, what has come back
 
     class Meta:
         table = "receipt_line"

@@ -16,8 +16,9 @@ class ProgrammeRules:
 
     `points_minor` is what one point pays: 100 minor units, that is 1.00 of the currency.
     `cash_min_minor` is the part of each receipt that stays to be paid in money.
-    `cancel_clawback` says what to do when a cancelled receipt's points have been spent already,
-    `cancel_grace_days` how long spent points live that expired before the cancel gave them back.
+    `cancel_clawback` says what to do when the points of a cancelled or returned receipt have been
+    spent already, `cancel_grace_days` how long spent points live that expired before they came
+    back, `return_days_max` how old a receipt may be that goods come back of (0: any age).
     """
 
     name: str = "Капсула"
@@ -32,6 +33,7 @@ class ProgrammeRules:
     cash_min_minor: int = 100
     cancel_clawback: Clawback = Clawback.WITHIN_BALANCE
     cancel_grace_days: int = 7
+    return_days_max: int = 365
     welcome_points: int = 100
     welcome_points_live_days: int = 30
     hold_minutes: int = 15

@@ -112,7 +112,7 @@ LEFT JOIN receipt AS x ON x.key = $3
 CANCEL_FACTS = f"""
 SELECT
   (SELECT h.name FROM till AS t JOIN shop AS h ON h.id = t.shop_id WHERE t.id = $1) AS shop_name,
-  r.id, r.customer_id, r.state, r.at, r.accrual_id, r.redemption_id, r.answer,
+  r.id, r.customer_id, r.state, r.at, r.accrual_id, r.redemption_id, r.answer, r.returns,
   r.recorded_at, r.paid_minor, r.rules_revision,
   x.cancel_fingerprint AS own_fingerprint, x.cancel_answer AS own_answer,
   {turnover_sql.COLUMNS.format(who="r.customer_id", first="$4", last="$5")}
@@ -243,11 +243,11 @@ _IS_OPEN = (QUOTE_OPEN, "EXISTS (SELECT FROM closed)")
 _IS_FREE = (CODE_FREE, "EXISTS (SELECT FROM used)")
 
 # $1 receipt, $2 at, $3 staff, $4 key, $5 fingerprint, $6 answer. Nothing comes back when somebody
-# else has cancelled it meanwhile.
+# else has cancelled it, or has returned a part of it, meanwhile.
 _CANCEL = """
 UPDATE receipt SET state = 'cancelled', cancelled_at = $2, cancelled_by = $3, cancel_key = $4,
   cancel_fingerprint = $5, cancel_answer = $6
-WHERE id = $1 AND state = 'committed' RETURNING id
+WHERE id = $1 AND state = 'committed' AND returns = 0 RETURNING id
 """
 _CANCEL_STEPS = f"cancelled AS ({_CANCEL}), told AS ({_EVENT} VALUES ($7, $8, $9, $10, $11))"
 
@@ -342,7 +342,10 @@ SELECT r.id, r.number, h.name, r.state, r.at, r.total_minor, r.paid_minor, r.spe
 FROM receipt AS r JOIN till AS t ON t.id = r.till_id JOIN shop AS h ON h.id = t.shop_id
 WHERE r.customer_id = $1 AND r.id < $2 ORDER BY r.id DESC LIMIT $3
 """
-ANSWER_OF = "SELECT answer, cancel_answer FROM receipt WHERE till_id = $1 AND number = $2"
+ANSWER_OF = """
+SELECT answer, cancel_answer, state, goods_back_minor FROM receipt
+WHERE till_id = $1 AND number = $2
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,9 +150,13 @@ INSERT_MONTHS = (
     _INSERT_MONTHS.format(row="e.v", source="json_array_elements($1::json) AS e(v)"),
     _INSERT_MONTHS.format(row="e.value", source="json_each($1) AS e"),
 )
-# $1 customer. Her receipts of the time before turnover was kept.
+# $1 customer. Her receipts of the time before turnover was kept, and the money of each that has not
+# gone back. EXPLAIN: the index of the customer's receipts, the unique one of a receipt's returns.
 RECEIPTS_OF = """
-SELECT at, recorded_at, paid_minor, state FROM receipt WHERE customer_id = $1 ORDER BY at, id
+SELECT r.at, r.recorded_at, r.state, r.paid_minor - (
+  SELECT CAST(COALESCE(SUM(b.refund_minor), 0) AS BIGINT) FROM receipt_return AS b
+  WHERE b.receipt_id = r.id) AS kept_minor
+FROM receipt AS r WHERE r.customer_id = $1 ORDER BY r.at, r.id
 """
 # Customers that have receipts and no turnover yet, by id; $1 the last one seen, $2 how many.
 UNSUMMED = """

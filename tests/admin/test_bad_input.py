@@ -15,7 +15,10 @@ from tests.admin.http import TillProgram, api_key, sale, serving
 from tests.admin.people import Chain
 from tests.loyalty.people import ANNA, joined
 
-WRITTEN = ("quote", "receipt", "receipt_line", "ledger_transaction", "ledger_hold", "event")
+WRITTEN = (
+    "quote", "receipt", "receipt_line", "receipt_return", "receipt_return_line",
+    "ledger_transaction", "ledger_hold", "event",
+)  # fmt: skip
 
 
 async def rows_written() -> dict[str, int]:

@@ -31,6 +31,7 @@ TILL = [(method, path.replace("/api/v1", "/till/api")) for method, path in API] 
     ("POST", "/till/api/sign-out"),
     ("GET", "/till/api/products"),
     ("GET", "/till/api/recent"),
+    ("GET", "/till/api/places"),
     ("POST", "/till/api/frames"),
 ]
 OPEN = [

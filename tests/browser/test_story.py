@@ -160,7 +160,7 @@ async def test_from_the_chat_to_the_till_and_back(demo: Demo, tmp_path: Path) ->
             await customer.sees("Чек № R-1", "Списано: 100 бонусов", "Начислено: 45 бонусов")
 
             await till.click("#next")
-            cancel = till.locator("#recent-rows [data-number=R-1] button")
+            cancel = till.locator("#recent-rows [data-number=R-1] button.cancel")
             await cancel.click()
             await cancel.click()
             await customer.sees("R-1", "отмен", "Баланс: 100 бонусов")
@@ -173,6 +173,44 @@ async def test_from_the_chat_to_the_till_and_back(demo: Demo, tmp_path: Path) ->
         await customer.page.reload()
         await customer.page.locator(".launcher").click()
         await customer.sees("R-1", "отмен")
+
+
+async def test_a_part_of_the_goods_comes_back(demo: Demo) -> None:
+    """Two of a kind bought with points, one returned at the till, the rest: she sees each step."""
+    async with chromium() as phone, chromium() as counter:
+        customer = await her(phone, demo)
+        await customer.joins()
+        [code] = zxingcpp.read_barcodes(await her_screen_with_the_card(customer))
+        till = await at_the_till(counter, demo)
+        await till.fill("#card", code.text)
+        await till.click("#card-find")
+        await till.fill("#number", "R-9")
+        await till.click("#goods summary")
+        await till.fill("#goods-search", "вит")
+        await till.locator("#goods-found li").first.click()
+        await till.locator("#goods-lines button").last.click()
+        await expect(till.locator("#goods-lines output")).to_have_text("2")
+        await till.click("[name=mode][value=spend]")
+        await till.fill("#spend-exact", "60")
+        await expect(till.locator("#confirm")).to_contain_text("Списать 60 бонусов")
+        await till.click("#confirm")
+        await customer.sees("Чек № R-9", "Списано: 60 бонусов")
+
+        await till.click("#next")
+        await till.click("#recent-rows [data-number=R-9] .take-back")
+        await till.click("#return-lines [data-line='1'] button:last-child")
+        await expect(till.locator("#return-sums")).to_contain_text("+30 бонусов")
+        await till.click("#return-confirm")
+        await expect(till.locator("#done-title")).to_contain_text("Возвращено")
+        await customer.sees("Возврат по чеку № R-9", "Возвращено: 30 бонусов", "Снято: ")
+
+        await till.click("#next")
+        await till.click("#recent-rows [data-number=R-9] .take-back")
+        await expect(till.locator("#return-confirm")).to_be_enabled()  # the only one left
+        await till.click("#return-confirm")
+        await customer.sees("Чек № R-9: всё возвращено", "Баланс: 100 бонусов")
+        await customer.taps("Мои бонусы")
+        await customer.sees("возврат товара, бонусы вернулись")
 
 
 async def test_with_the_network_cut_at_the_till(demo: Demo, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ async def test_a_scanned_code_spends_and_a_cancel_gives_back(
     await expect(page.locator("#done-title")).to_have_text("Списано 100 бонусов")
     await expect(page.locator("#done-sums")).to_contain_text("45 бонусов")
     await page.click("#next")
-    cancel = page.locator("#recent-rows button")
+    cancel = page.locator("#recent-rows button.cancel")
     await cancel.click()
     await expect(cancel).to_have_text("Точно?")
     await cancel.click()
@@ -313,7 +313,7 @@ async def test_the_question_before_a_cancel_survives_a_new_list(
     await scan(page, pharmacy.card_number)
     await sell(page, "R1", "1000")
     await page.click("#next")
-    cancel = page.locator("#recent-rows [data-number=R1] button")
+    cancel = page.locator("#recent-rows [data-number=R1] button.cancel")
     before = await cancel.element_handle()
     await cancel.click()
     async with page.expect_response("**/till/api/recent"):
@@ -412,7 +412,7 @@ async def test_what_was_done_offline_survives_a_reload_and_is_sent_once(
     await page.reload()  # from what the browser keeps: nothing answers
     await expect(page.locator("#till-name")).to_have_text("Касса 1")
     await expect(page.locator("#waiting-rows li")).to_have_attribute("data-state", "waiting")
-    cancel = page.locator("#recent-rows [data-number=R0] button")
+    cancel = page.locator("#recent-rows [data-number=R0] button.cancel")
     await cancel.click()
     await cancel.click()
     await expect(page.locator("#waiting-rows li")).to_have_count(2)

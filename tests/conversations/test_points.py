@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from loyalty.checkout import Back
 from loyalty.clock import VirtualClock
 from loyalty.instants import to_micros
 from loyalty.programme import Programme, build_programme
@@ -72,6 +73,57 @@ async def test_points_spent_and_given_back(chat: Chat, programme: Programme) -> 
     await till.cancel("R-8")
     await chat.click("💎 Мои бонусы")
     chat.sees("💎 У вас 100 бонусов", "покупка отменена, бонусы вернулись")
+
+
+async def test_goods_that_came_back_are_explained_line_by_line(
+    chat: Chat, programme: Programme
+) -> None:
+    customer = await join(chat)
+    await open_shop()
+    till = TillHand(programme)
+    card = await qr(programme, customer.id)
+    quote = await till.quote(card, "R-9", "3x300.00", "100.00 recipe", spend=60)
+    await till.commit(quote.quote_id, "R-9")
+    await till.take_back("R-9", "B-1", [Back(1, 2000), Back(2)])
+    await chat.click("💎 Мои бонусы")
+    chat.sees(
+        "💎 У вас 84 бонуса",
+        "1. −13 · возврат товара ·",
+        "2. +40 · возврат товара, бонусы вернулись",
+        buttons=["1", "2", "3", "4", "5"],
+    )
+    await chat.click("2")
+    chat.sees(
+        "+40 · Возврат товара, бонусы вернулись",
+        "Вы вернули товар, и бонусы, которыми он был оплачен, снова у вас.",
+        "Возврат по чеку № R-9, товары на 300",
+        "• Крем для рук × 2, 200",
+        ": +40",
+    )
+    await chat.click("« Назад")
+    await chat.click("1")
+    chat.sees(
+        "−13 · Возврат товара",
+        "Вы вернули товар, поэтому начисленные за него бонусы сняты.",
+        "• Крем для рук × 2, 200",
+        ": −8",
+        "• Крем для рук, 100",
+        ": −5",
+    )
+
+
+async def test_points_that_were_used_up_are_let_go(chat: Chat, programme: Programme) -> None:
+    customer = await join(chat)
+    await open_shop()
+    till = TillHand(programme)
+    await till.sell(await qr(programme, customer.id), "R-1", "1000.00")
+    quote = await till.quote(await qr(programme, customer.id), "R-2", "500.00", spend=150)
+    await till.commit(quote.quote_id, "R-2")
+    await till.take_back("R-1", "B-1")
+    await chat.click("💎 Мои бонусы")
+    chat.sees("💎 У вас 0 бонусов", "1. −17 · возврат товара ·")
+    await chat.click("1")
+    chat.sees(": −50", "Часть из них уже израсходована", "33 бонуса")
 
 
 async def test_operations_page_by_page(

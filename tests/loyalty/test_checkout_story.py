@@ -250,7 +250,7 @@ class Scene:
         answer = await till.quote(
             await self._code(options.get("by")),
             number,
-            goods.replace("_", " "),
+            *goods.replace("_", " ").split("+"),
             spend="max" if spend == "max" else int(spend),
             key=key,
         )
@@ -268,7 +268,8 @@ class Scene:
     ) -> str:
         card = await self._code(options.get("by", "number"))
         at = self._ago(options)
-        self.told = await till.sell(card, words[0], words[1], key=key, at=at)
+        goods = words[1].replace("_", " ").split("+")
+        self.told = await till.sell(card, words[0], *goods, key=key, at=at)
         return say(self.told).replace(" spent 0", "")
 
     async def cancel(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from loyalty.checkout import Back
 from loyalty.clock import VirtualClock
 from loyalty.customers import CustomerView
 from loyalty.database import query
@@ -261,6 +262,21 @@ async def test_a_sale_without_a_quote_lets_go_of_the_code(
     assert await uses() == {"released": 1}
     quote = await till.quote(anna.card_number, "R2", "100.00", promo=["SPRING"])
     assert told(quote) == ["SPRING -10.00 +0"]
+
+
+async def test_goods_that_have_all_come_back_free_the_code(
+    programme: Programme, till: TillHand, anna: CustomerView
+) -> None:
+    await campaign(programme, total_max=1)
+    quote = await till.quote(anna.card_number, "R1", "2x50.00", promo=["SPRING"])
+    await till.commit(quote.quote_id, "R1")
+    await till.take_back("R1", "B1", [Back(line=1, quantity_milli=1000)])
+    assert await uses() == {"redeemed": 1}, "half of the goods are hers still"
+    await till.take_back("R1", "B2")
+    assert await uses() == {"freed": 1}
+    again = await till.quote(anna.card_number, "R2", "100.00", promo=["SPRING"])
+    assert told(again) == ["SPRING -10.00 +0"]
+    assert not (await verify()).findings
 
 
 async def test_a_cancel_may_burn_the_code(

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from loyalty.checkout import Back
 from loyalty.programme import Programme
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.promo import Kind, Terms
@@ -67,13 +68,18 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
     quote = await counting("quote", till.quote(code, "R1", "10.00", "90.00", spend=30))
     await counting("commit", till.commit(quote.quote_id, "R1"))
     await counting("cancel", till.cancel("R1"))
+    back = await till.quote(await qr(programme, anna.id), "R4", "2x100.00", spend=30)
+    await till.commit(back.quote_id, "R4")
+    wish = programme.checkout.quote_return(till_id=HERE, receipt_number="R4")
+    await counting("return quote", wish)
+    await counting("return", till.take_back("R4", "B1", [Back(1, 1000)]))
     plain = await counting("plain quote", till.quote(anna.card_number, "R2", "100.00"))
     await counting("plain commit", till.commit(plain.quote_id, "R2"))
     await counting("sale", till.sell(anna.card_number, "R3", "100.00"))
     await programme.campaigns.create("spring", "Весна", TEN, shared_code="SPRING")
-    promo = till.quote(anna.card_number, "R4", "100.00", promo=["SPRING"])
+    promo = till.quote(anna.card_number, "R5", "100.00", promo=["SPRING"])
     reduced = await counting("promo quote", promo)
-    await counting("promo commit", till.commit(reduced.quote_id, "R4"))
+    await counting("promo commit", till.commit(reduced.quote_id, "R5"))
 
     held = await till.quote(await qr(programme, anna.id), "R5", "100.00", spend=10)
     release = programme.checkout.release(till_id=HERE, quote_id=held.quote_id)
@@ -84,6 +90,8 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
         "quote": 4,
         "commit": 3,
         "cancel": 7,
+        "return quote": 2,
+        "return": 3,
         "plain quote": 3,
         "plain commit": 3,
         "sale": 3,

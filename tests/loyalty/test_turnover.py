@@ -1,5 +1,5 @@
-"""Turnover and tiers as they are kept: with each receipt and cancel, by the calendar, and under a
-crowd of tills. Caps and the first purchase are judged upon the same facts."""
+"""Turnover and tiers as they are kept: with each receipt, cancel and return, by the calendar, and
+under a crowd of tills. Caps and the first purchase are judged upon the same facts."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from loyalty.checkout import Lookup
+from loyalty.checkout import Back, Lookup, ReturnAnswer
 from loyalty.clock import VirtualClock
 from loyalty.customers import CustomerView
 from loyalty.database import query
@@ -60,7 +60,7 @@ async def kept(customer_id: int) -> dict[int, tuple[int, int]]:
 
 
 async def counted(customer_id: int) -> dict[int, tuple[int, int]]:
-    """The same out of the receipts, by an account of its own."""
+    """The same out of the receipts and what came back of them, by an account of its own."""
     sums: dict[int, tuple[int, int]] = {}
     for row in await query(
         "SELECT at, paid_minor FROM receipt WHERE customer_id = $1 AND state <> 'cancelled'",
@@ -70,6 +70,15 @@ async def counted(customer_id: int) -> dict[int, tuple[int, int]]:
         month = month_of(row["at"], "Europe/Moscow")
         minor, receipts = sums.get(month, (0, 0))
         sums[month] = minor + row["paid_minor"], receipts + 1
+    for row in await query(
+        "SELECT r.at, b.refund_minor FROM receipt_return AS b JOIN receipt AS r "
+        "ON r.id = b.receipt_id WHERE b.customer_id = $1",
+        None,
+        customer_id,
+    ):
+        month = month_of(row["at"], "Europe/Moscow")
+        minor, receipts = sums[month]
+        sums[month] = minor - row["refund_minor"], receipts
     return sums
 
 
@@ -129,6 +138,47 @@ async def test_a_cancelled_receipt_takes_its_tier_with_it(
         ("gold", "silver", "undone"),
         ("silver", "", "undone"),
     ]
+
+
+async def test_a_partial_return_lowers_the_turnover_and_may_take_a_tier_back(
+    programme: Programme, clock: VirtualClock, anna: CustomerView, till: TillHand
+) -> None:
+    sold_at = clock.now() - timedelta(days=40)
+    await till.sell(anna.card_number, "R1", "1000.00", at=sold_at)
+    await till.sell(anna.card_number, "R2", "3000.00 cream", "1100.00 soap")
+    before = await kept(anna.id)
+    back = await till.take_back("R2", "B1", [Back(2, 500)])
+    assert isinstance(back, ReturnAnswer)
+    assert back.moves.refund_minor == 550_00
+    assert await held(anna.id) == ("silver", 4550, 2)
+    again = await till.take_back("R2", "B2", [Back(2)])
+    assert isinstance(again, ReturnAnswer)
+    assert await held(anna.id) == ("silver", 4000, 2)
+    assert await kept(anna.id) == {
+        month: (minor - (1_100_00 if minor == 4_100_00 else 0), receipts)
+        for month, (minor, receipts) in before.items()
+    }
+    await till.take_back("R1", "B3")  # of an older month, and the tier it gave: R2 gives that too
+    assert await held(anna.id) == ("silver", 3000, 2)
+    await till.take_back("R2", "B4")  # nothing is left, and yet she has bought twice
+    assert await held(anna.id) == ("", 0, 2)
+    changes = [event for kind, event in await told() if kind == "tier.changed"]
+    assert [(event["was"], event["tier"], event["why"]) for event in changes] == [
+        ("", "silver", "reached"),
+        ("silver", "gold", "reached"),
+        ("gold", "silver", "undone"),
+        ("silver", "", "undone"),
+    ]
+
+
+async def test_what_points_paid_is_no_turnover_that_a_return_could_take(
+    programme: Programme, anna: CustomerView, till: TillHand
+) -> None:
+    await till.sell(anna.card_number, "R1", "900.00")
+    quote = await till.quote(await qr(programme, anna.id), "R2", "100.00", spend=30)
+    await till.commit(quote.quote_id, "R2")
+    await till.take_back("R2", "B1")
+    assert await held(anna.id) == ("", 900, 2)
 
 
 async def test_a_receipt_counts_in_the_month_of_the_programmes_clock(
@@ -253,6 +303,23 @@ async def test_everybody_of_old_can_be_summed_up_at_once(
     assert await programme.tiers.sum_up_all() == 0
 
 
+async def test_a_return_sums_up_a_customer_of_old_without_what_came_back_before(
+    programme: Programme, anna: CustomerView, till: TillHand
+) -> None:
+    await till.sell(anna.card_number, "R1", "800.00", "200.00 soap")
+    await till.sell(anna.card_number, "R2", "10.00")
+    await till.take_back("R1", "B1", [Back(2)])
+    before = await kept(anna.id), await held(anna.id)
+    await query("DELETE FROM customer_turnover")
+    await query("DELETE FROM customer_month")
+    assert await programme.tiers.sum_up_all() == 1
+    assert (await kept(anna.id), await held(anna.id)) == before
+    await query("DELETE FROM customer_turnover")
+    await query("DELETE FROM customer_month")
+    await till.take_back("R1", "B2")
+    assert (await held(anna.id))[1:] == (10, 2)
+
+
 async def test_a_cancel_sums_up_a_customer_of_old(
     programme: Programme, anna: CustomerView, till: TillHand
 ) -> None:
@@ -317,6 +384,19 @@ class TestCaps:
         ]
         assert (first.earned, second.earned) == (50, 5)
         assert second.lines[0].explanation == "flat_rate permille=50 paid_minor=10000"
+
+    async def test_of_points_that_were_multiplied_and_capped_each_line_gives_its_own_back(
+        self, programme: Programme, anna: CustomerView, till: TillHand
+    ) -> None:
+        sold = await till.sell(anna.card_number, "R1", "200.00 cream", "100.00 soap")
+        assert [line.earned for line in sold.lines] == [40, 20]  # 150, capped
+        backs = [await till.take_back("R1", f"B{n}", [line]) for n, line in enumerate(
+            (Back(1, 500), Back(2), Back(1)))]  # fmt: skip
+        taken = [back.moves.taken_back for back in backs if isinstance(back, ReturnAnswer)]
+        assert taken == [20, 20, 20]
+        assert (await till.sell(anna.card_number, "R2", "300.00")).earned == 15
+        # not her first, and what was taken back makes no room
+        assert (await till.sell(anna.card_number, "R3", "900.00")).earned == 25
 
     async def test_a_month_and_a_day_are_those_of_the_sale(
         self, programme: Programme, clock: VirtualClock, anna: CustomerView, till: TillHand

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loyalty.cards import CardPicture
-from loyalty.checkout import Line
+from loyalty.checkout import Back, Line, SoldAt
 from loyalty.instants import to_micros
 from loyalty.models import Product, Shop, Till
 from loyalty.programme import Programme
@@ -29,12 +29,14 @@ async def open_shop() -> None:
 
 
 def lines(*goods: str) -> list[Line]:
-    """`100.00`, or `100.00 tobacco`: what was bought."""
+    """`100.00`, or `100.00 tobacco`, or `3x100.00`, three of them for 100.00: what was bought."""
     bought = []
     for text in goods:
-        amount, _, sku = text.partition(" ")
-        minor = round(float(amount) * 100)
-        bought.append(Line(sku or "cream", "Крем для рук", 1000, minor, minor, "care"))
+        sum_, _, sku = text.partition(" ")
+        count, _, amount = sum_.rpartition("x")
+        milli, minor = round(float(count or 1) * 1000), round(float(amount) * 100)
+        price = minor * 1000 // milli
+        bought.append(Line(sku or "cream", "Крем для рук", milli, price, minor, "care"))
     return bought
 
 
@@ -108,6 +110,24 @@ class TillHand:
             receipt_number=number,
             lines=lines(*goods),
             **more,
+        )
+
+    async def take_back(
+        self,
+        number: str,
+        return_number: str,
+        lines: list[Back] | None = None,
+        *,
+        key: str | None = None,
+        **sold_at: str,
+    ) -> Any:
+        return await self.programme.checkout.return_(
+            till_id=self.till_id,
+            key=self._key(key),
+            receipt_number=number,
+            return_number=return_number,
+            sold_at=SoldAt(**sold_at),
+            lines=lines,
         )
 
     async def cancel(self, number: str, key: str | None = None, **more: Any) -> Any:

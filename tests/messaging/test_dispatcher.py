@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,21 @@ RECEIPT = {
     "taken_back": 0,
     "balance": 1,
     "next_expiry": {"points": 1, "at": "2026-04-01T09:00:00+00:00"},
+}
+RETURN = {
+    "receipt_id": 7,
+    "return_id": 8,
+    "number": "A-17",
+    "return_number": "B-1",
+    "shop": "Аптека <на углу>",
+    "amount_minor": 200_00,
+    "refund_minor": 160_00,
+    "given_back": 40,
+    "taken_back": 8,
+    "forgiven": 0,
+    "is_whole": False,
+    "balance": 32,
+    "next_expiry": None,
 }
 
 
@@ -92,6 +108,49 @@ async def test_an_event_becomes_a_message_in_the_customers_words(
     assert await states() == {f"event:{event.id}:receipt": ("sent", "")}
     await dispatcher.drain()
     assert len(channel.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        (
+            {},
+            [
+                "↩️ Возврат по чеку № A-17 · Аптека <на углу>",
+                "Товары на 200 ₽, деньгами 160 ₽",
+                "",
+                "➕ Возвращено: 40 бонусов",
+                "➖ Снято: 8 бонусов",
+                "💳 Баланс: 32 бонуса",
+            ],
+        ),
+        (
+            {"given_back": 0, "refund_minor": 200_00, "is_whole": True, "shop": ""},
+            [
+                "↩️ Чек № A-17: всё возвращено",
+                "Вернули 200 ₽",
+                "",
+                "➖ Снято: 8 бонусов",
+                "💳 Баланс: 32 бонуса",
+            ],
+        ),
+    ],
+)
+async def test_a_return_is_told(
+    dispatcher: Dispatcher,
+    channel: ToldChannel,
+    clock: VirtualClock,
+    changes: dict[str, Any],
+    lines: list[str],
+) -> None:
+    anna = await customer_with(("webchat", "501"))
+    payload = RETURN | changes
+    await Event.create(
+        kind="receipt.returned", customer_id=anna, at=clock.now(), payload=json.dumps(payload)
+    )
+    await dispatcher.drain()
+    (outgoing,) = channel.got
+    assert outgoing.body.plain.translate(PLAIN_SPACES).splitlines() == lines
 
 
 async def test_an_unreadable_event_does_not_stop_those_behind_it(
