@@ -12,8 +12,11 @@ from loyalty.customers import CustomerView
 from loyalty.database import query
 from loyalty.ledger import Balance, verify
 from loyalty.programme import Programme
+from loyalty.programme_document import ProgrammeDocument
 from loyalty.referral import Friends
 from loyalty.refusals import No, Refusal
+from loyalty.rule_book import Revision
+from loyalty.rules.commands import Clawback
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.promo_codes import is_intact
 from loyalty.rules.referral import (
@@ -25,7 +28,7 @@ from loyalty.rules.referral import (
     judge,
 )
 from tests.loyalty.people import joined
-from tests.loyalty.tills import TillHand, open_shop
+from tests.loyalty.tills import TillHand, open_shop, qr
 
 RULES = ReferralRules()
 FINE = Invitation(
@@ -103,6 +106,11 @@ async def anna(programme: Programme) -> CustomerView:
     return await person(programme, 1)
 
 
+async def save(programme: Programme, rules: ProgrammeRules) -> None:
+    saved = await programme.book.save(ProgrammeDocument.of(rules), by="Марина", comment="проба")
+    assert isinstance(saved, Revision), saved
+
+
 async def points(programme: Programme, customer: CustomerView) -> int:
     balance = await programme.ledger.balance(customer.id)
     assert isinstance(balance, Balance)
@@ -166,6 +174,29 @@ async def test_a_cancel_takes_it_back_and_the_next_purchase_gives_it_again(
         assert (await points(programme, anna), await points(programme, boris)) == (0, 0)
     friends = await programme.referrals.friends(anna.id)
     assert (friends.came, friends.rewarded, friends.points) == (1, 0, 0)
+    assert not (await verify()).findings
+
+
+@pytest.mark.parametrize(
+    ("clawback", "owed"), [(Clawback.WITHIN_BALANCE, 0), (Clawback.ALLOW_DEFICIT, 108)]
+)
+async def test_what_has_been_spent_is_taken_back_by_the_rules_of_the_receipt(
+    programme: Programme, anna: CustomerView, clawback: Clawback, owed: int
+) -> None:
+    await save(programme, replace(programme.rules, cancel_clawback=Clawback.ONLY_PENDING))
+    await save(programme, replace(programme.rules, cancel_clawback=clawback))
+    boris, till = await person(programme, 2), TillHand(programme)
+    await bring(programme, anna, boris)
+    await till.sell(boris.card_number, "R1", "1000.00")
+    await programme.referrals.settle()
+    await save(programme, replace(programme.rules, cancel_clawback=Clawback.ONLY_PENDING))
+    quote = await till.quote(await qr(programme, anna.id), "A1", "1000.00", spend=150)
+    await till.commit(quote.quote_id, "A1")  # 50 of the gift are left, 42 are earned
+    await till.cancel("R1")
+    await programme.referrals.settle()
+    balance = await programme.ledger.balance(anna.id)
+    assert isinstance(balance, Balance)
+    assert (balance.available, balance.deficit) == (-owed, owed)
     assert not (await verify()).findings
 
 
