@@ -101,6 +101,7 @@ class Notices:
                 "expiring_at": expiry.get("at"),
             },
             priority=3,
+            urgent=True,  # she stands at the till
             expires_at=event.at + RECEIPT_TOLD_WITHIN,
         )
 
