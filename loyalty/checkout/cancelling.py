@@ -28,7 +28,7 @@ async def cancel(
 ) -> ReceiptAnswer | Refusal:
     """See `Checkout.cancel`.
 
-    Round trips on Postgres: 6 (facts, begin, ledger, state with answer and event, ledger, commit).
+    Round trips on Postgres: 6 (facts, begin, ledger, ledger, state with answer and event, commit).
     """
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 
