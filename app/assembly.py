@@ -166,7 +166,12 @@ def _assemble(
     redis: Redis | None,
     channels: Iterable[Channel],
 ) -> House:
-    programme = build_programme(clock=clock, secret=secret, rules=settings.programme.rules())
+    programme = build_programme(
+        clock=clock,
+        secret=secret,
+        rules=settings.programme.rules(),
+        referral=settings.referral.rules(),
+    )
     wakeups = Wakeups()
     links = Links(secret, settings.public_url)
     attention = Attention(clock)

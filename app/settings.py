@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
 from loyalty.programme_document import ProgrammeBasics
+from loyalty.rules.referral import ReferralRules
 from messaging.channels.sms.tariff import parse_tariff
 from messaging.channels.webpush.endpoints import KNOWN, Services
 
@@ -193,6 +194,32 @@ class ProgrammeSettings(Branch, ProgrammeBasics):
     """What the rules of the programme begin with (see `loyalty.rule_book`)."""
 
 
+class ReferralSettings(Branch):
+    friend_points: int = Field(
+        100, ge=0, le=1_000_000, description="Gift for who came by an invitation"
+    )
+    referrer_points: int = Field(
+        200, ge=0, le=1_000_000, description="Gift for who invited her; both 0: no referral"
+    )
+    min_paid_minor: int = Field(
+        500_00, ge=0, description="Least sum of the first purchase, in minor units"
+    )
+    within_days: int = Field(
+        60, ge=0, le=36_500, description="Days after joining for that purchase; 0: any time"
+    )
+    friends_max: int = Field(
+        20, ge=0, le=1_000_000, description="Friends of one customer that bring a gift; 0: all"
+    )
+    points_live_days: int = Field(
+        90, ge=0, le=36_500, description="Life of these gifts; 0: for ever"
+    )
+    pending_days: int = Field(0, ge=0, le=3_650, description="Days before these gifts can be spent")
+
+    def rules(self) -> ReferralRules:
+        """The same values as the programme takes them."""
+        return ReferralRules(**self.model_dump())
+
+
 class Settings(BaseSettings):
     """The tree. `KAPSULA_WEB__PORT=9000` sets `web.port`."""
 
@@ -232,6 +259,7 @@ class Settings(BaseSettings):
     email: EmailSettings = EmailSettings()
     webpush: WebPushSettings = WebPushSettings()
     programme: ProgrammeSettings = ProgrammeSettings()
+    referral: ReferralSettings = ReferralSettings()
 
     @property
     def public_url(self) -> str:

@@ -1,262 +1,44 @@
-"""The marketer's rules at work: how long a receipt takes under them, and the past under others.
+"""What the programme's rules and promo codes cost. `python -m benchmarks.promo [PART …]`.
 
-    python -m benchmarks.promo [rules] [replay] [--receipts 1000000] [--sqlite]
-
-`rules` prices a receipt of 30 lines under 50 rules; the aim is less than a millisecond. `replay`
-fills a database with receipts and replays them under other rules, with progress on stderr; the
-memory that it takes must not grow with their number.
+The parts are modules of `benchmarks.promo_parts`; without a name all of them run, in turn.
 """
 
 import argparse
 import asyncio
-import json
-import random
-import resource
-import statistics
-import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+import importlib
+import pkgutil
+from types import ModuleType
 
-from app.database import database
-from benchmarks.harness import Report, fresh_database
-from loyalty.database import analysis, query, transaction
-from loyalty.instants import to_micros
-from loyalty.replay import replay
-from loyalty.rules.earning import Goods
-from loyalty.rules.earning_rules import (
-    Combine,
-    EarningCaps,
-    EarningRules,
-    Multiplier,
-    Selection,
-    When,
-)
-from loyalty.rules.occasions import Occasion
-from loyalty.rules.programme import ProgrammeRules
-from loyalty.rules.tiers import Tier, TierRules
-
-PARTS = ("rules", "replay")
-LINES, RULES = 30, 50
-CATEGORIES = 40
-START = datetime(2026, 3, 1, tzinfo=UTC)
-DAYS = 31
+from benchmarks import promo_parts
+from benchmarks.harness import Report
 
 
-def marketers_rules(combine: Combine = Combine.ADD) -> ProgrammeRules:
-    """Fifty multipliers of every kind, tiers, caps and exclusions: more than anybody wants."""
-    conditions = (
-        When(),
-        When(weekdays=frozenset({6, 7})),
-        When(hours=(9 * 60, 21 * 60)),
-        When(shops=frozenset({"bench"}), tiers=frozenset({"gold", "silver"})),
-        When(birthday=(7, 7)),
-    )
-    return ProgrammeRules(
-        earn_permille=30,
-        earning=EarningRules(
-            combine=combine,
-            multipliers=tuple(
-                Multiplier(
-                    code=f"rule-{n}",
-                    times_percent=110 + n,
-                    goods=Selection(categories=frozenset({f"c{n % CATEGORIES}", f"c{n + 7}"})),
-                    when=conditions[n % len(conditions)],
-                )
-                for n in range(RULES)
-            ),
-            caps=EarningCaps(receipt=5_000, day=10_000, month=50_000),
-            not_earning=Selection(categories=frozenset({"c3"}), prescription=True),
-            not_payable=Selection(categories=frozenset({"c3"})),
-        ),
-        tiers=TierRules(
-            levels=(
-                Tier(code="base", from_minor=0),
-                Tier(code="silver", from_minor=15_000_00, earn_permille=50),
-                Tier(code="gold", from_minor=40_000_00, earn_permille=70),
-            )
-        ),
-    )
+def parts() -> dict[str, ModuleType]:
+    """The parts by name, in the order of their names."""
+    names = sorted(module.name for module in pkgutil.iter_modules(promo_parts.__path__))
+    return {name: importlib.import_module(f"{promo_parts.__name__}.{name}") for name in names}
 
 
-def rules_part(report: Report) -> None:
-    """Microseconds for one receipt, rules compiled once, over many receipts."""
-    chance = random.Random(1)
-    pricing = marketers_rules().pricing
-    occasion = Occasion(
-        shop="bench",
-        local=datetime(2026, 3, 7, 12),  # noqa: DTZ001 - the clock on the wall
-        born_on=START.date(),
-        tier="gold",
-    )
-    took = []
-    for _ in range(2_000):
-        goods = [
-            Goods(
-                chance.randrange(50_00, 2_000_00),
-                sku=f"s{chance.randrange(300)}",
-                category=f"c{chance.randrange(CATEGORIES)}",
-            )
-            for _ in range(LINES)
-        ]
-        spend = pricing.limit(goods) // 2
-        started = time.perf_counter()
-        pricing.limit(goods)
-        pricing.price(goods, spend, occasion)
-        took.append(time.perf_counter() - started)
-    report.aim("rules: ms for 30 lines under 50 rules", statistics.median(took) * 1000, "< 1")
-    report.figure("rules: ms, the slowest of 100", statistics.quantiles(took, n=100)[98] * 1000)
+async def run(chosen: dict[str, ModuleType], arguments: argparse.Namespace) -> Report:
+    report = Report()
+    for part in chosen.values():
+        await part.run(report, arguments)
+    return report
 
 
-# --- replay ---
-
-
-async def _fill(receipts: int) -> None:
-    """A shop, goods, customers with about eight receipts each, three lines a receipt."""
-    await query("INSERT INTO shop (id, code, name, city, address, timezone) "
-                "VALUES (1, 'bench', 'Bench', '', '', 'Europe/Moscow')")  # fmt: skip
-    await query("INSERT INTO till (id, shop_id, code, name) VALUES (1, 1, 't', 'T')")
-    goods = [[f"s{n}", f"c{n % CATEGORIES}"] for n in range(300)]
-    await query(*_GOODS, json.dumps(goods))
-    chance, done, customer = random.Random(2), 0, 10_000
-    while done < receipts:
-        people: list[list[Any]] = []
-        sales: list[list[Any]] = []
-        lines: list[list[Any]] = []
-        while done + len(sales) < receipts and len(sales) < 5_000:
-            customer += 1
-            people.append([customer])
-            for _ in range(min(chance.randrange(1, 16), receipts - done - len(sales))):
-                sales.append(_sale(chance, done + len(sales) + 1, customer))
-                lines += [
-                    [sales[-1][0] * 4 + n, sales[-1][0], n, *chance.choice(goods), price]
-                    for n, price in enumerate(sales[-1][4])
-                ]
-        async with transaction():
-            await query(*_PEOPLE, json.dumps(people))
-            await query(*_SALES, json.dumps([sale[:4] for sale in sales]))
-            await query(*_LINES, json.dumps(lines))
-        done += len(sales)
-        print(f"\r  filled {done:,}", end="", file=sys.stderr, flush=True)
-    async with analysis():
-        await query(_SUMS)
-    await query("ANALYZE")
-    print(file=sys.stderr)
-
-
-def _sale(chance: random.Random, number: int, customer: int) -> list[Any]:
-    prices = [chance.randrange(50_00, 900_00) for _ in range(3)]
-    at = to_micros(START) + chance.randrange(DAYS * 86_400) * 1_000_000
-    return [number, customer, at, sum(prices), prices]
-
-
-def _rows(columns: str, table: str, select: str) -> tuple[str, str]:
-    """One insert from a JSON array of arrays, for both databases; `{n}` is the nth of each."""
-
-    def text(source: str, cell: str) -> str:
-        picked = select
-        for n in range(8):
-            picked = picked.replace(f"{{{n}}}", cell.format(n=n))
-        return f"INSERT INTO {table} ({columns}) SELECT {picked} FROM {source}"
-
-    return (
-        text("json_array_elements($1::json) AS e(v)", "(e.v ->> {n})"),
-        text("json_each($1) AS e", "(e.value ->> {n})"),
-    )
-
-
-_GOODS = _rows(
-    "sku, name, category, price_minor, units_per_pack, prescription_only, earns,"
-    " payable_with_points, barcode",
-    "product",
-    "{0}, {0}, {1}, 100, 0, FALSE, TRUE, TRUE, ''",
-)
-_PEOPLE = _rows(
-    "id, name, city, language, timezone, joined_at",
-    "customer",
-    "CAST({0} AS BIGINT), 'C', '', 'ru', 'Europe/Moscow', 0",
-)
-_SALES = _rows(
-    "id, customer_id, till_id, number, state, at, recorded_at, total_minor, paid_minor,"
-    " spent_points, earned_points, key, fingerprint, answer",
-    "receipt",
-    "CAST({0} AS BIGINT), CAST({1} AS BIGINT), 1, {0}, 'committed', CAST({2} AS BIGINT),"
-    " CAST({2} AS BIGINT), CAST({3} AS BIGINT), CAST({3} AS BIGINT), 0,"
-    " CAST({3} AS BIGINT) / 2000, {0}, '', '{{}}'",
-)
-_LINES = _rows(
-    "id, receipt_id, position, sku, name, category, quantity_milli, price_minor, amount_minor,"
-    " spent_points, earned_points, explanation",
-    "receipt_line",
-    "CAST({0} AS BIGINT), CAST({1} AS BIGINT), CAST({2} AS INTEGER), {3}, {3}, {4}, 1000,"
-    " CAST({5} AS BIGINT), CAST({5} AS BIGINT), 0, 0, ''",
-)
-_SUMS = """
-INSERT INTO customer_month (customer_id, month, turnover_minor, receipts)
-SELECT customer_id, 24314, SUM(paid_minor), COUNT(*) FROM receipt GROUP BY customer_id
-"""
-
-
-async def replay_part(report: Report, receipts: int, *, on_sqlite: bool) -> None:
-    async with _database(on_sqlite) as url, database(url):
-        await _fill(receipts)
-        rules = marketers_rules(Combine.BEST)
-        start = to_micros(START)
-        await replay(rules, start, start + 2 * 3_600_000_000)  # what is loaded once is loaded
-        before, started, done = _memory_mb(), time.perf_counter(), 0
-        most = before
-
-        def progress(count: int) -> None:
-            nonlocal done, most
-            done += count
-            if done // 10_000 != (done - count) // 10_000:
-                print(f"\r  replayed {done:,}", end="", file=sys.stderr, flush=True)
-                most = max(most, _memory_mb())
-
-        told = await replay(rules, start, start + DAYS * 86_400_000_000, progress=progress)
-        took = time.perf_counter() - started
-        print(file=sys.stderr)
-    name = "sqlite" if on_sqlite else "postgres"
-    assert told.total.receipts == receipts == done, (told.total, done)
-    report.figure(f"replay {name}: receipts", receipts)
-    report.figure(f"replay {name}: seconds", took)
-    report.figure(f"replay {name}: receipts a second", receipts / took)
-    report.aim(f"replay {name}: MB of memory more than before", most - before, "< 50")
-
-
-def _memory_mb() -> float:
-    """What this process has in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1_048_576
-
-
-@asynccontextmanager
-async def _database(on_sqlite: bool) -> AsyncIterator[str]:
-    if not on_sqlite:
-        async with fresh_database() as url:
-            yield url
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield f"sqlite://{Path(folder) / 'bench.sqlite3'}"
-
-
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[])
-    parser.add_argument("--receipts", type=int, default=1_000_000)
-    parser.add_argument("--sqlite", action="store_true", help="replay on SQLite instead")
-    asked = parser.parse_args()
-    parts, report = asked.parts or PARTS, Report()
-    if "rules" in parts:
-        rules_part(report)
-    if "replay" in parts:
-        await replay_part(report, asked.receipts, on_sqlite=asked.sqlite)
-    report.print()
+def main() -> None:
+    known = parts()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", nargs="*", choices=[[], *known], help="by default all of them")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work, to try it out")
+    for part in known.values():
+        if hasattr(part, "add_arguments"):
+            part.add_arguments(parser)
+    arguments = parser.parse_args()
+    chosen = {name: part for name, part in known.items() if name in (arguments.part or known)}
+    asyncio.run(run(chosen, arguments)).print()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

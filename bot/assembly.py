@@ -16,7 +16,18 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import ErrorEvent, Message
 
 from bot.desk import Desk, SendCode
-from bot.dialogues import blocking, card, join, language, leave, points, settings, start
+from bot.dialogues import (
+    blocking,
+    card,
+    codes,
+    friends,
+    join,
+    language,
+    leave,
+    points,
+    settings,
+    start,
+)
 from bot.dialogues import help as help_
 from bot.fronts import TELEGRAM, WEBCHAT
 from bot.middlewares import AnswersClicks, WhoSpeaks
@@ -83,9 +94,14 @@ def build_dispatcher(
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
     dispatcher.include_router(settings.typing())  # an address may look like any question
-    most_asked_first = (points, card, start, join, settings, language, help_, leave, blocking)
+    most_asked_first = (
+        *(points, card, codes, start, join, friends),
+        *(settings, language, help_, leave, blocking),
+    )
     for module in most_asked_first:
         dispatcher.include_router(module.router())
+    for module in (friends, codes):
+        dispatcher.include_router(module.entries())
     dispatcher.include_router(help_.last_resort())
     dispatcher.include_router(join.strangers())
     dispatcher.errors.register(_apologise)

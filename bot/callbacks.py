@@ -42,6 +42,10 @@ class Why(CallbackData, prefix="why"):
     page: int
 
 
+class EnterCode(CallbackData, prefix="enter"):
+    what: Literal["promo", "friend"]
+
+
 class LeaveAnswer(CallbackData, prefix="leave"):
     sure: bool
 

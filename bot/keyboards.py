@@ -132,6 +132,17 @@ def back_to_statement(page: int) -> InlineKeyboardMarkup:
     return _inline([_page_button(_("« Back"), page)])
 
 
+def enter_code() -> InlineKeyboardMarkup:
+    return _inline([button(_("Enter a promo code"), callbacks.EnterCode(what="promo"))])
+
+
+def friends(share_url: str | None) -> InlineKeyboardMarkup:
+    return _inline(
+        [InlineKeyboardButton(text=_("Send to a friend"), url=share_url)] if share_url else [],
+        [button(_("A friend invited me"), callbacks.EnterCode(what="friend"))],
+    )
+
+
 def leave() -> InlineKeyboardMarkup:
     return _inline(
         [

@@ -45,6 +45,18 @@ TOPICS: Mapping[str, Topic] = {
             ),
         ),
         Topic(
+            "codes",
+            N_("🎟 Promo codes"),
+            N_("Promo codes and discounts"),
+            ("промок", "купон", "скидк", "promo", "coupon", "voucher", "discount"),
+        ),
+        Topic(
+            "friends",
+            N_("🎁 For friends"),
+            N_("A gift for you and a friend"),
+            ("друз", "друг", "подруг", "пригла", "рефера", "friend", "invit", "referral"),
+        ),
+        Topic(
             "settings",
             N_("⚙️ Settings"),
             N_("What comes to you, where and how often"),
@@ -82,7 +94,7 @@ TOPICS: Mapping[str, Topic] = {
         ),
     )
 }
-BUTTONS = (("card", "points"), ("settings", "help"))
+BUTTONS = (("card", "points"), ("codes", "friends"), ("settings", "help"))
 """The reply keyboard, row by row."""
 
 _WORD = re.compile(r"[^\W\d_]+")

@@ -47,7 +47,8 @@ class WhoSpeaks(BaseMiddleware):
         else:
             language, timezone = customer.language, customer.timezone
         words = Words(language, timezone, rules.currency)
-        turn = Turn(front, words, self._desk, data["state"], data.get("raw_state"))
+        step, speaker = data.get("raw_state"), str(user.id)
+        turn = Turn(front, words, self._desk, data["state"], step, speaker)
         data |= {"turn": turn, "customer": customer, "glance": glance}
         with speaking(language):
             return await handler(event, data)

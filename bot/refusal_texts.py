@@ -68,5 +68,22 @@ SENTENCES: dict[No, Sentence] = {
     No.TOO_MANY_REQUESTS: lambda r, w: _("Not so fast, please. Try again in {minutes}.").format(
         minutes=_minutes(r, w)
     ),
+    No.PROMO_NOT_GOOD: lambda r, w: _(
+        "This promo code is not good. Please check how it is written."
+    ),
+    No.PROMO_REVOKED: lambda r, w: _("This promo code has been withdrawn."),
+    No.PROMO_NOT_YET: lambda r, w: _("This promo code is not valid yet."),
+    No.PROMO_EXPIRED: lambda r, w: _("This promo code has expired."),
+    No.PROMO_USED: lambda r, w: _("This promo code has been used already."),
+    No.PROMO_USED_UP: lambda r, w: _("This promo code has run out: others were quicker."),
+    No.PROMO_USED_BY_CUSTOMER: lambda r, w: _("You have used this promo code already."),
+    No.REFERRAL_OFF: lambda r, w: _("There are no gifts for invitations at present."),
+    No.REFERRAL_UNKNOWN: lambda r, w: _("Nobody has this code. Please check how it is written."),
+    No.REFERRAL_SELF: lambda r, w: _("This is your own code: send it to your friends."),
+    No.REFERRAL_RING: lambda r, w: _("This friend has come by your own invitation."),
+    No.REFERRAL_ALREADY: lambda r, w: _("You have named who invited you already."),
+    No.REFERRAL_TOO_LATE: lambda r, w: _(
+        "A friend's code is for new customers, before their first purchase."
+    ),
     No.TRANSACTION_NOT_FOUND: lambda r, w: _("There is no such operation on your card."),
 }

@@ -1,4 +1,5 @@
-"""Where a conversation can stand. Joining has steps, settings one; all else is ask and answer."""
+"""Where a conversation can stand. Joining has steps; a few others wait for one line that is typed;
+all else is ask and answer."""
 
 from aiogram.fsm.state import State, StatesGroup
 
@@ -10,6 +11,18 @@ class Join(StatesGroup):
     marketing = State()
     contact = State()
     code = State()
+
+
+class Codes(StatesGroup):
+    """The next line is a promo code."""
+
+    entry = State()
+
+
+class Friends(StatesGroup):
+    """The next line is the code of who brought her."""
+
+    entry = State()
 
 
 class Settings(StatesGroup):

@@ -13,7 +13,8 @@ from bot.words import Words
 class Turn:
     """Where the conversation is held, how she reads, and how far it has come.
 
-    `step` is the state's name as it stood when the update came, None outside of joining.
+    `step` is the state's name as it stood when the update came, None outside of joining. `speaker`
+    is her id on that front.
     """
 
     front: Front
@@ -21,3 +22,4 @@ class Turn:
     desk: Desk
     state: FSMContext
     step: str | None
+    speaker: str = ""

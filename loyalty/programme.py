@@ -8,9 +8,15 @@ from loyalty.clock import Clock
 from loyalty.customers import Customers
 from loyalty.ledger import Ledger
 from loyalty.one_time_codes import OneTimeCodes
+from loyalty.promo import Promo
+from loyalty.promo_campaigns import PromoCampaigns
+from loyalty.referral import Referrals
 from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.referral import ReferralRules
 from loyalty.turnover import Tiers
+
+DEFAULT_REFERRAL = ReferralRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,9 @@ class Programme:
     cards: Cards
     checkout: Checkout
     tiers: Tiers
+    promo: Promo
+    campaigns: PromoCampaigns
+    referrals: Referrals
 
     @property
     def rules(self) -> ProgrammeRules:
@@ -35,6 +44,8 @@ class Programme:
         await self.ledger.release_due()
         await self.ledger.expire_due()
         await self.tiers.assess_due()
+        await self.promo.tidy()
+        await self.referrals.settle()
         await self.checkout.forget_old()
         await self.cards.forget_old()
         await self.codes.forget_old()
@@ -44,10 +55,16 @@ class Programme:
         await self.ledger.stop()
 
 
-def build_programme(*, clock: Clock, secret: bytes, rules: ProgrammeRules) -> Programme:
+def build_programme(
+    *,
+    clock: Clock,
+    secret: bytes,
+    rules: ProgrammeRules,
+    referral: ReferralRules = DEFAULT_REFERRAL,
+) -> Programme:
     """Put the programme together. `secret` (32 bytes or more) signs card codes and links; `rules`
     are in force until `Programme.book` has been opened, or refreshed, and knows others."""
-    ledger, book = Ledger(clock), RuleBook(clock, rules)
+    ledger, book, promo = Ledger(clock), RuleBook(clock, rules), Promo(clock)
     cards = Cards(clock, secret, book)
     return Programme(
         clock=clock,
@@ -56,6 +73,9 @@ def build_programme(*, clock: Clock, secret: bytes, rules: ProgrammeRules) -> Pr
         customers=Customers(clock, book, ledger),
         codes=OneTimeCodes(clock, secret, rules.region),
         cards=cards,
-        checkout=Checkout(clock, book, ledger, cards),
+        checkout=Checkout(clock, book, ledger, cards, promo),
         tiers=Tiers(clock, book),
+        promo=promo,
+        campaigns=PromoCampaigns(clock),
+        referrals=Referrals(clock, ledger, referral, book),
     )

@@ -3,8 +3,9 @@
 Customers are replayed one after the other, a page of them at a time, so that memory stays flat
 however many receipts there are. What is paid with points stays as it was (or the most that the
 other rules allow); the turnover before those days counts for the tiers, which are given by turnover
-alone, without grace. A receipt of those days counts as it was sold, whatever has come back of it
-since; the turnover before them is what is left of it. Nothing is written.
+alone, without grace. Promo codes give what they gave. A receipt of those days counts as it was
+sold, whatever has come back of it since; the turnover before them is what is left of it. Nothing is
+written.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ from loyalty.rules.earning import Goods
 from loyalty.rules.months import day_of, local, month_of, month_starts_at
 from loyalty.rules.occasions import Occasion
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import promised_points
 from loyalty.rules.tiers import window
 
 PAGE = 1_000
@@ -35,7 +37,7 @@ SELECT MAX(p.customer_id) AS last FROM (
 # many rows; those without lines are left out: there is nothing to price.
 _RECEIPTS = """
 SELECT r.customer_id, r.id, r.at, r.paid_minor, r.spent_points, r.earned_points,
-  s.code AS shop, s.timezone, c.born_on, l.sku, l.category, l.amount_minor,
+  s.code AS shop, s.timezone, c.born_on, l.sku, l.category, l.amount_minor, l.explanation,
   p.earns, p.payable_with_points, p.prescription_only, p.category AS product_category
 FROM receipt AS r
 JOIN receipt_line AS l ON l.receipt_id = r.id
@@ -163,6 +165,7 @@ class _Past:
             goods = [_goods(line) for line in (first, *others)]
             spend = min(first["spent_points"], rules.pricing.limit(goods))
             earned = rules.pricing.price(goods, spend, occasion).earned
+            earned += sum(promised_points(line["explanation"]) for line in (first, *others))
             days[day] = days.get(day, 0) + earned
             earned_in[month] = earned_in.get(month, 0) + earned
             months[month] = months.get(month, 0) + first["paid_minor"]

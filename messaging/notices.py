@@ -18,6 +18,8 @@ from messaging.metrics import EVENTS
 from messaging.outbox import Draft, enqueue
 from messaging.records import as_list, listed
 
+CHAT = ("messenger", "webpush")
+"""Nobody pays for an SMS about a receipt."""
 RECEIPT_TOLD_WITHIN = timedelta(days=3)
 """A receipt older than this is history: it is in the statement, nobody wants it announced."""
 
@@ -50,6 +52,7 @@ class Notices:
         return {
             "receipt.committed": self._receipt,
             "receipt.cancelled": self._receipt,
+            "referral.rewarded": _referral,
             "receipt.returned": self._return,
         }
 
@@ -77,7 +80,7 @@ class Notices:
             },
             priority=3,
             urgent=True,  # she stands at the till
-            channels=("messenger", "webpush"),  # nobody pays for an SMS about a receipt
+            channels=CHAT,
             expires_at=event.at + RECEIPT_TOLD_WITHIN,
         )
 
@@ -102,8 +105,22 @@ class Notices:
             },
             priority=3,
             urgent=True,  # she stands at the till
+            channels=CHAT,
             expires_at=event.at + RECEIPT_TOLD_WITHIN,
         )
+
+
+def _referral(event: EventRow) -> Draft:
+    return Draft(
+        dedupe_key=f"event:{event.id}:referral",
+        topic="service",
+        template="referral_rewarded",
+        customer_id=event.customer_id,
+        context={"role": event.payload["role"], "points": event.payload["points"]},
+        priority=4,
+        channels=CHAT,
+        expires_at=event.at + RECEIPT_TOLD_WITHIN,
+    )
 
 
 _CLAIM = """

@@ -5,8 +5,11 @@ from typing import cast
 from admin.api import models
 from loyalty.checkout import Line, Lookup, QuoteAnswer, QuotedLine, ReceiptAnswer
 from loyalty.ledger import Balance, Expiring
+from loyalty.promo import OwnCode
 from loyalty.rules.earning import reasons_of
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import Outcome
+from loyalty.rules.promo_codes import grouped
 from loyalty.rules.tiers import TierStanding, tier_standing
 
 
@@ -44,6 +47,39 @@ def lookup_out(lookup: Lookup, language: str) -> models.LookupOut:
         may_spend=lookup.may_spend,
         how=lookup.how,
         tier=_tier_out(lookup.standing, language),
+        promos=[_own_promo_out(code) for code in lookup.promos],
+    )
+
+
+def _own_promo_out(code: OwnCode) -> models.OwnPromoOut:
+    terms = code.terms
+    return models.OwnPromoOut(
+        code=grouped(code.code),
+        title=code.title,
+        kind=terms.kind,
+        permille=terms.permille,
+        amount_minor=terms.amount_minor,
+        points=terms.points,
+        gift=terms.gift_name or terms.gift_sku,
+        min_total_minor=terms.min_total_minor,
+        categories=list(terms.categories),
+        stackable=terms.stackable,
+        ends_at=code.ends_at,
+    )
+
+
+def _promo_out(outcome: Outcome) -> models.PromoOut:
+    return models.PromoOut(
+        asked=outcome.asked,
+        code=grouped(outcome.code),
+        title=outcome.title,
+        kind=outcome.kind,
+        applied=outcome.is_applied,
+        discount_minor=outcome.discount_minor,
+        points=outcome.points,
+        gift=outcome.gift,
+        refusal=outcome.refusal,
+        data=dict(outcome.data),
     )
 
 
@@ -65,6 +101,8 @@ def quote_out(quote: QuoteAnswer, rules: ProgrammeRules, language: str) -> model
         rules_revision=quote.revision,
         tier=_tier_out(standing, language),
         lines=[_line_out(line, rules, language) for line in quote.lines],
+        discount_minor=quote.discount_minor,
+        promos=[_promo_out(outcome) for outcome in quote.promos],
     )
 
 
@@ -89,6 +127,8 @@ def receipt_out(receipt: ReceiptAnswer, rules: ProgrammeRules, language: str) ->
         next_expiry=expiring_out(receipt.next_expiry),
         rules_revision=receipt.revision,
         lines=[_line_out(line, rules, language) for line in receipt.lines],
+        discount_minor=receipt.discount_minor,
+        promos=[_promo_out(outcome) for outcome in receipt.promos],
     )
 
 

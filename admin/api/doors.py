@@ -35,7 +35,12 @@ class ApiDoor:
         wait_s = self._key_meter.take(str(found.key_id), self._clock.now())
         if wait_s:
             return Problem(No.TOO_MANY_REQUESTS, data={"wait_s": wait_s})
-        return Caller(till_id=found.till_id, staff_id=None, device=f"key {found.key_id}")
+        return Caller(
+            till_id=found.till_id,
+            staff_id=None,
+            device=f"key {found.key_id}",
+            address=request.remote or "",
+        )
 
     def _refuse_stranger(self, request: web.Request, refusal: Refusal) -> Problem:
         wait_s = self._stranger_meter.take(request.remote or "", self._clock.now())

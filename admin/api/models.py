@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from loyalty.rules.promo import CODES_MAX
 from loyalty.rules.receipts import (
     CARD_LENGTH_MAX,
     KEY_LENGTH_MAX,
@@ -70,6 +71,16 @@ ReceiptNumber = Annotated[
     ),
 ]
 IdempotencyKey = Annotated[str, Field(min_length=8, max_length=KEY_LENGTH_MAX, pattern="^[!-~]+$")]
+PromoCode = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        pattern=PLAIN,
+        description="A promo code as it was scanned, typed or offered by the lookup",
+        examples=["7K3M-9QZR-1B2D"],
+    ),
+]
 Id = Annotated[str, Field(pattern=r"^[0-9]{1,19}$", examples=["372036854775807"])]
 Text = Annotated[str, Field(max_length=200, pattern=PLAIN)]
 Code = Annotated[str, Field(max_length=64, pattern=PLAIN)]
@@ -104,6 +115,9 @@ class QuoteIn(Body):
     receipt_number: ReceiptNumber
     lines: Lines
     spend: Points | Literal["max"] = Field(0, description='Points to spend, or "max"')
+    promo_codes: list[PromoCode] = Field(
+        [], max_length=CODES_MAX, description="In the order in which they are to count"
+    )
 
 
 class CommitQuoteIn(Body):
@@ -161,6 +175,37 @@ class BalanceOut(BaseModel):
     next_expiry: ExpiringOut | None
 
 
+class OwnPromoOut(BaseModel):
+    """A promo code that the customer has and this shop takes."""
+
+    code: str
+    title: str
+    kind: str = Field(description="percent, sum, points, multiplier or gift")
+    permille: int = Field(description="Share off (100 is 10 %), or what points are multiplied by")
+    amount_minor: int
+    points: int
+    gift: str
+    min_total_minor: int
+    categories: list[str] = Field(description="Goods that it is for; none: all")
+    stackable: bool
+    ends_at: Instant | None
+
+
+class PromoOut(BaseModel):
+    """What one promo code did, or why not: `refusal` is a code of the list of problems."""
+
+    asked: str = Field(description="As it was sent")
+    code: str
+    title: str
+    kind: str
+    applied: bool
+    discount_minor: int
+    points: int
+    gift: str = Field(description="What the cashier hands out")
+    refusal: str
+    data: dict[str, str | int]
+
+
 class TierOut(BaseModel):
     """The tier she holds by turnover, and how far it is to the next; names as they are read."""
 
@@ -178,6 +223,7 @@ class LookupOut(BaseModel):
     balance: BalanceOut
     may_spend: bool = Field(description="Whether this card may also spend")
     how: str = Field(description="static, picture, live, short or phone")
+    promos: list[OwnPromoOut] = Field(description="Promo codes to offer, the soonest to end first")
     tier: TierOut | None = Field(description="null: the programme has no tiers")
 
 
@@ -215,7 +261,9 @@ class QuoteOut(BaseModel):
     expires_at: Instant
     rules_revision: int = Field(description="Of the rules that it was priced by")
     tier: TierOut | None = Field(description="null: the programme has no tiers")
-    lines: list[LineOut]
+    lines: list[LineOut] = Field(description="With promo discounts taken off")
+    discount_minor: int = Field(description="What promo codes took off; not in total_minor")
+    promos: list[PromoOut]
 
 
 class ReleaseOut(BaseModel):
@@ -244,6 +292,8 @@ class ReceiptOut(BaseModel):
     next_expiry: ExpiringOut | None
     rules_revision: int = Field(description="Of the rules that it was made by")
     lines: list[LineOut]
+    discount_minor: int = Field(description="What promo codes took off; not in total_minor")
+    promos: list[PromoOut]
 
 
 class FieldErrorOut(BaseModel):

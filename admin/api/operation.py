@@ -12,11 +12,12 @@ from loyalty.refusals import No, Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """For whom an operation runs. `device` is what wrong codes are counted by."""
+    """For whom an operation runs. `device` and `address` are what wrong codes are counted by."""
 
     till_id: int
     staff_id: int | None
     device: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,8 +34,10 @@ async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
         receipt_number=body.receipt_number,
         lines=[line_of(line) for line in body.lines],
         spend=body.spend,
+        promo_codes=body.promo_codes,
         staff_id=ask.caller.staff_id,
         device=ask.caller.device,
+        address=ask.caller.address,
     )
     return answer if isinstance(answer, Refusal) else await _quoted(programme, ask, answer)
 
@@ -136,8 +138,10 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/quotes",
         summary="What this receipt earns, and what it may be paid with",
-        description="With `spend` the points are set aside until `expires_at`. A newer quote for "
-        "the same receipt number takes the older one's place.",
+        description="With `spend` the points, and with `promo_codes` those of them that fit, are "
+        "set aside until `expires_at`. `promos` says of each code what it does or why not: a code "
+        "that does not fit stops nothing. A newer quote for the same receipt number takes the "
+        "older one's place.",
         request=models.QuoteIn,
         response=models.QuoteOut,
         keyed=True,
@@ -156,7 +160,8 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/quotes/{id}/release",
         summary="Give up a quote",
-        description="The points set aside are free again. Repeating it changes nothing.",
+        description="The points and promo codes set aside are free again. Repeating it changes "
+        "nothing.",
         request=models.ReleaseIn,
         response=models.ReleaseOut,
         keyed=True,
@@ -191,8 +196,9 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/receipts/{number}/cancel",
         summary="Cancel a receipt",
-        description="Earned points are taken back, spent points return to the lots they came from. "
-        "Once goods of it have come back, return the rest instead.",
+        description="Earned points are taken back, spent points return to the lots they came "
+        "from, and promo codes are good again where their campaign says so. Once goods of it have "
+        "come back, return the rest instead.",
         request=models.CancelIn,
         response=models.ReceiptOut,
         keyed=True,

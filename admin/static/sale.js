@@ -2,6 +2,7 @@
 // Every figure shown was said by the server; the page computes none of them.
 import { ask, newKey, SilenceError } from "./api.js";
 import { addByBarcode, clearGoods, goodsLines, prepareGoods } from "./goods.js";
+import { clearPromo, drawPromo, giftsOf, offerPromo, preparePromo, promoCodes, usesPromo } from "./promo.js";
 import { put } from "./queue.js";
 import { byId, changed, changes, element, fieldError, now, state } from "./state.js";
 import { tierWords, whyRows } from "./why.js";
@@ -26,6 +27,7 @@ export function prepareSale(show) {
     sumField.value = lines ? plainMoney(lines.reduce((sum, line) => sum + line.amount_minor, 0)) : "";
     priceSoon();
   });
+  preparePromo(() => priceSoon(0));
   for (const field of [numberField, sumField]) field.addEventListener("input", priceSoon);
   for (const radio of document.querySelectorAll("[name=mode]")) radio.addEventListener("change", modeChosen);
   range.addEventListener("input", () => spendChosen(Number(range.value)));
@@ -65,6 +67,7 @@ async function networkChanged() {
     const answer = await ask("POST", "/lookup", { body: { card: unknown.card } });
     if (sale !== unknown || !answer.ok) return;
     sale.customer = answer.data;
+    offerPromo(answer.data.promos);
     drawCustomer();
     priceSoon(0);
   } catch (error) {
@@ -77,6 +80,7 @@ function open(card, customer) {
   if (again) release();
   sale = { card, customer, quote: null, keys: new Map() };
   if (!again) clearFields();
+  offerPromo(customer?.promos ?? []);
   document.querySelector("[name=mode][value=earn]").checked = true;
   drawCustomer();
   drawQuote();
@@ -92,9 +96,10 @@ function clearFields() {
   }
   sumField.readOnly = false;
   clearGoods();
+  clearPromo();
 }
 
-// Leave the sale; points that were set aside for it are free again.
+// Leave the sale; points and promo codes that were set aside for it are free again.
 export function abandon() {
   release();
   sale = null;
@@ -103,7 +108,7 @@ export function abandon() {
 
 function release() {
   const quote = sale?.quote;
-  if (quote && quote.spend > 0) {
+  if (quote && promises(quote)) {
     ask("POST", `/quotes/${quote.quote_id}/release`, { key: newKey(), body: {} }).catch(() => {});
   }
 }
@@ -139,6 +144,11 @@ function remark() {
   } else {
     place.hidden = true;
   }
+}
+
+// What only a quote can do: take points, or promo codes.
+function promises(quote) {
+  return quote.spend > 0 || usesPromo(quote);
 }
 
 function mode() {
@@ -194,11 +204,11 @@ async function price() {
   const spend = mode() === "spend" ? Number(range.value) : 0;
   const before = sale.quote;
   try {
-    const body = { card: sale.card, receipt_number: fields.receiptNumber, lines: fields.lines, spend };
+    const body = { card: sale.card, receipt_number: fields.receiptNumber, lines: fields.lines, spend, promo_codes: promoCodes() };
     const answer = await ask("POST", "/quotes", { key: newKey(), body });
     if (mine !== asked || !sale) return;
     if (!answer.ok) return refuse(answer);
-    if (before && before.spend > 0 && before.receipt_number !== fields.receiptNumber) release();
+    if (before && promises(before) && before.receipt_number !== fields.receiptNumber) release();
     sale.quote = { ...answer.data, receipt_number: fields.receiptNumber };
   } catch (error) {
     if (!(error instanceof SilenceError)) throw error;
@@ -237,7 +247,10 @@ function drawQuote(fields = null) {
   byId("spend-note").textContent = spendable ? t("at most {points}", { points: points(spendable) }) : "";
   byId("earn-note").textContent = quote && quote.spend === 0 ? `+${points(quote.earn)}` : "";
   byId("sums").hidden = byId("why").hidden = !quote;
+  drawPromo(quote, offline);
   if (quote) {
+    byId("discount-row").hidden = !quote.discount_minor;
+    byId("discount").textContent = `−${money(quote.discount_minor)}`;
     byId("to-pay").textContent = money(quote.to_pay_minor);
     byId("will-spend").textContent = quote.spend ? `−${points(quote.spend)}` : "0";
     byId("will-earn").textContent = `+${points(quote.earn)}`;
@@ -249,6 +262,9 @@ function drawQuote(fields = null) {
 function drawConfirm(fields, quote) {
   if (!fields) return drawButton(t("Enter the number and the sum"), false);
   if (!quote) return drawButton(t("Save for later: {sum}", { sum: money(fields.total) }), true);
+  if (!quote.spend && quote.discount_minor) {
+    return drawButton(t("To pay {sum}, give {points}", { points: points(quote.earn), sum: money(quote.to_pay_minor) }), true);
+  }
   if (!quote.spend) return drawButton(t("Give {points}", { points: points(quote.earn) }), true);
   drawButton(t("Take {points}, to pay {sum}", { points: points(quote.spend), sum: money(quote.to_pay_minor) }), true);
 }
@@ -277,15 +293,15 @@ async function confirm(event) {
   }
 }
 
-// Spending goes by its quote. Earning goes by card and lines with the time of the event, so that the very same
+// Spending and promo codes go by their quote. Earning goes by card and lines with the time of the event, so that the very same
 // command can wait on the device for days. The same figures always make the same command with the same key.
 function command(fields) {
   const quote = sale.quote;
-  const spending = quote !== null && quote.spend > 0;
-  const name = spending ? `quote ${quote.quote_id}` : JSON.stringify([fields.receiptNumber, fields.lines]);
+  const byQuote = quote !== null && promises(quote);
+  const name = byQuote ? `quote ${quote.quote_id}` : JSON.stringify([fields.receiptNumber, fields.lines]);
   if (!sale.keys.has(name)) sale.keys.set(name, { key: newKey(), at: now() });
   const { key, at } = sale.keys.get(name);
-  const body = spending
+  const body = byQuote
     ? { quote_id: quote.quote_id, receipt_number: fields.receiptNumber }
     : { card: sale.card, receipt_number: fields.receiptNumber, lines: fields.lines, at };
   return {
@@ -309,6 +325,8 @@ function finish(receipt) {
     : `+${points(receipt.earned)}`;
   byId("done-note").textContent = [receipt.name, t("receipt {number}", { number: receipt.receipt_number })].filter(Boolean).join(", ");
   const rows = [
+    ...giftsOf(receipt).map((gift) => [t("Hand out a gift"), gift, "good"]),
+    receipt.discount_minor ? [t("Discount"), `−${money(receipt.discount_minor)}`, ""] : null,
     [t("Paid in money"), money(receipt.paid_minor), "pay"],
     receipt.spent ? [t("Points spent"), `−${number(receipt.spent)}`, ""] : null,
     [t("Points earned"), `+${number(receipt.earned)}`, ""],

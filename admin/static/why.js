@@ -40,6 +40,7 @@ const SAY = {
   capped_receipt: ({ data }) => t("at most {points} a purchase", { points: points(data.points) }),
   capped_day: ({ data }) => t("at most {points} a day", { points: points(data.points) }),
   capped_month: ({ data }) => t("at most {points} a month", { points: points(data.points) }),
+  promo_points: ({ data }) => t("promo code +{points}", { points: number(data.points) }),
 };
 
 function reasonWords(reason) {

@@ -44,7 +44,12 @@ class SessionDoor:
         if seat.till_id is None:
             return Problem(No.TILL_REQUIRED)
         device = self._cookies.device(request) or f"staff {seat.staff_id}"
-        return Caller(till_id=seat.till_id, staff_id=seat.staff_id, device=device[:64])
+        return Caller(
+            till_id=seat.till_id,
+            staff_id=seat.staff_id,
+            device=device[:64],
+            address=request.remote or "",
+        )
 
     async def seat(self, request: web.Request, rate: Rate = COMMANDS) -> Seat | Problem:
         """Who asks. Refused: credentials_required, session_ended, csrf_refused, role_not_allowed,

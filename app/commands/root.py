@@ -13,6 +13,7 @@ from app.commands.database import db
 from app.commands.keys import keys
 from app.commands.ledger import ledger
 from app.commands.messages import messages
+from app.commands.promo import promo
 from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
@@ -30,6 +31,7 @@ app = typer.Typer(
 GROUPS = {
     "db": db,
     "ledger": ledger,
+    "promo": promo,
     "messages": messages,
     "templates": templates,
     "rules": rules,

@@ -8,18 +8,21 @@ from bot.words import N_, Words, _
 from loyalty.checkout import QuotedLine, ReceiptAnswer, ReturnAnswer, ReturnedLine
 from loyalty.customers import Operation
 from loyalty.ledger import Entry
-from loyalty.rules.earning import reasons_of
+from loyalty.rules.earning import Reason, reasons_of
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import promised_points
 from messaging.earning_words import line_why
 
 _TITLES = {
     ("accrual", "welcome"): N_("gift for joining"),
     ("accrual", "receipt"): N_("purchase"),
+    ("accrual", "referral"): N_("gift for an invitation"),
     ("accrual", ""): N_("gift"),
     ("redemption", "receipt"): N_("paid with points"),
     ("redemption", ""): N_("points spent"),
     ("expiry", ""): N_("expired"),
     ("adjustment", ""): N_("correction"),
+    ("reversal", "referral"): N_("gift for an invitation taken back"),
     ("reversal", "in"): N_("purchase cancelled, points are back"),
     ("reversal", "out"): N_("purchase cancelled"),
     ("reversal", "return in"): N_("goods returned, points are back"),
@@ -37,7 +40,8 @@ def title(entry: Entry | Operation) -> str:
     if entry.kind == "reversal":
         returned = "return " if entry.reason == "return" else ""
         reason = returned + ("in" if entry.points > 0 else "out")
-    known = _TITLES.get((entry.kind, reason)) or _TITLES.get((entry.kind, ""))
+    known = _TITLES.get((entry.kind, entry.reason)) or _TITLES.get((entry.kind, reason))
+    known = known or _TITLES.get((entry.kind, ""))
     return _(known) if known else _("operation")
 
 
@@ -90,6 +94,10 @@ def _story(entry: Entry) -> str:
     match entry.kind, entry.reason:
         case "accrual", "welcome":
             return _("Our gift for joining the programme.")
+        case "accrual", "referral":
+            return _("A gift for an invitation: the first purchase has been made.")
+        case "reversal", "referral":
+            return _("The purchase that it was given for has been cancelled.")
         case "accrual", "receipt":
             return _("A part of what you paid comes back as points.")
         case "redemption", _:
@@ -130,12 +138,22 @@ def _receipt_lines(entry: Entry, bought: Bought, words: Words) -> list[str]:
 
 
 def _earned(line: QuotedLine, rules: ProgrammeRules, words: Words) -> str:
-    """What a line earned, and why so much."""
+    """What a line earned, and why so much; what a promo code added stands apart."""
     reasons = reasons_of(line.explanation)
-    why = html_decoration.quote(line_why(words.language, rules, reasons, earned=line.earned))
-    if not line.earned and why:
+    added = promised_points(line.explanation)
+    usual = _usually_earned(line.earned - added, reasons, rules, words)
+    if not added:
+        return usual
+    return _("{usual}, promo code {points}").format(usual=usual, points=words.signed(added))
+
+
+def _usually_earned(
+    points: int, reasons: tuple[Reason, ...], rules: ProgrammeRules, words: Words
+) -> str:
+    why = html_decoration.quote(line_why(words.language, rules, reasons, earned=points))
+    if not points and why:
         return why
-    earned = words.signed(line.earned) if line.earned else "0"
+    earned = words.signed(points) if points else "0"
     return f"{earned} ({why})" if why else earned
 
 

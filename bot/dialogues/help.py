@@ -32,6 +32,8 @@ async def show(message: Message, turn: Turn) -> SendMessage:
         _("This is the chat of «{programme}». Here is what I can do:").format(programme=name),
         _("/card — your card with its QR code: show it at the till"),
         _("/points — your points, when they expire, and why each was given"),
+        _("/codes — your promo codes and how long they are good"),
+        _("/friends — invite a friend: a gift for both of you"),
         _("/settings — what comes to you, where, how often; your language and e-mail"),
         _("/language — Russian or English"),
         _("/leave — forget you in this chat; the card and the points stay yours"),

@@ -16,6 +16,7 @@ from aiogram.utils.text_decorations import html_decoration
 
 from bot import keyboards
 from bot.callbacks import CodeStep, ConsentAnswer, MarketingAnswer
+from bot.dialogues.arriving import arrive
 from bot.refusal_texts import refusal_text
 from bot.states import Join
 from bot.turns import Turn
@@ -238,8 +239,11 @@ async def _join(
         joined = await _joined(sender, turn, phone, proof, name="")  # a nickname is no obstacle
     if isinstance(joined, Refusal):
         return message.answer(refusal_text(joined, turn.words))
+    payload = str((await turn.state.get_data()).get("start", ""))
     await turn.state.clear()
-    return message.answer(_welcome(joined, turn), reply_markup=keyboards.main_menu())
+    brought = await arrive(payload, joined.customer, turn)
+    text = "\n\n".join(filter(None, (_welcome(joined, turn), brought)))
+    return message.answer(text, reply_markup=keyboards.main_menu())
 
 
 async def _joined(

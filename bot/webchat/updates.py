@@ -43,12 +43,14 @@ def click_update(thread: Thread, row: Row, click_id: str, data: str) -> dict[str
     }
 
 
-async def feed(dispatcher: Dispatcher, bot: Bot, update: dict[str, Any]) -> None:
+async def feed(
+    dispatcher: Dispatcher, bot: Bot, update: dict[str, Any], *, address: str = ""
+) -> None:
     """Have an update handled; a method that the handler returns is its answer.
 
-    `bot` is the one made by `make_webchat_bot`.
+    `bot` is the one made by `make_webchat_bot`; `address` is where the visitor speaks from.
     """
     parsed = Update.model_validate(update, context={"bot": bot})
-    answer = await dispatcher.feed_update(bot, parsed)
+    answer = await dispatcher.feed_update(bot, parsed, address=address)
     if isinstance(answer, TelegramMethod):
         await cast(WebchatSession, bot.session).answer(bot, answer)

@@ -263,7 +263,7 @@ class Visitor:
             self._room.attention.seen(WEBCHAT.kind, str(thread.id), frame.upto, now)
 
     async def _feed(self, thread: Thread, update: dict[str, object]) -> None:
-        await feed(self._room.dispatcher, self._room.bot, update)
+        await feed(self._room.dispatcher, self._room.bot, update, address=self._address)
         await self._tell_of_push(thread)
 
     # notifications while the chat is closed

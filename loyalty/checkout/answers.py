@@ -1,14 +1,16 @@
 """What the till is answered, and how the first answer to a command is kept to be given again."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from loyalty.instants import from_micros, to_micros
 from loyalty.ledger import Balance, Expiring
+from loyalty.promo import OwnCode
 from loyalty.rules.card_codes import How
+from loyalty.rules.promo import Outcome
 from loyalty.rules.tiers import TierStanding
 
 
@@ -38,14 +40,17 @@ class Lookup:
     may_spend: bool
     how: How
     standing: TierStanding | None = None
+    promos: tuple[OwnCode, ...] = ()
+    """Those of her promo codes that this shop takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteAnswer:
     """A price with points, good until `expires_at`. `available` is before `spend` is taken.
 
-    `revision` is that of the rules; the receipt is made by the same. `tier` and `turnover_minor`
-    are the customer's before it.
+    Lines and `total_minor` are what promo codes have left; `discount_minor` is what they took off,
+    and `promos` says of each code what it did or why not. `revision` is that of the rules; the
+    receipt is made by the same. `tier` and `turnover_minor` are the customer's before it.
     """
 
     quote_id: int
@@ -63,6 +68,8 @@ class QuoteAnswer:
     revision: int = 0
     tier: str = ""
     turnover_minor: int = 0
+    discount_minor: int = 0
+    promos: tuple[Outcome, ...] = ()
     replayed: bool = False
 
 
@@ -93,6 +100,8 @@ class ReceiptAnswer:
     taken_back: int = 0
     goods_back_minor: int = 0
     revision: int = 0
+    discount_minor: int = 0
+    promos: tuple[Outcome, ...] = ()
     replayed: bool = False
 
 
@@ -116,6 +125,7 @@ def encode(answer: QuoteAnswer | ReceiptAnswer) -> str:
     kept = {field.name: getattr(answer, field.name) for field in fields(answer)}
     del kept["replayed"]
     kept["lines"] = [_row(line) for line in answer.lines]
+    kept["promos"] = [asdict(outcome) for outcome in answer.promos]
     if isinstance(answer, QuoteAnswer):
         kept["expires_at"] = to_micros(answer.expires_at)
     else:
@@ -129,6 +139,7 @@ def encode(answer: QuoteAnswer | ReceiptAnswer) -> str:
 def decode_quote(text: str) -> QuoteAnswer:
     kept = json.loads(text)
     kept["lines"] = lines_of(kept["lines"])
+    kept["promos"] = _promos_of(kept)
     kept["expires_at"] = from_micros(kept["expires_at"])
     return QuoteAnswer(**kept)
 
@@ -136,6 +147,7 @@ def decode_quote(text: str) -> QuoteAnswer:
 def decode_receipt(text: str) -> ReceiptAnswer:
     kept = json.loads(text)
     kept["lines"] = lines_of(kept["lines"])
+    kept["promos"] = _promos_of(kept)
     kept["at"] = from_micros(kept["at"])
     cancelled_at = kept["cancelled_at"]
     kept["cancelled_at"] = None if cancelled_at is None else from_micros(cancelled_at)
@@ -154,6 +166,11 @@ def replayed_receipt(text: str) -> ReceiptAnswer:
 
 def lines_of(rows: Sequence[Sequence[Any]]) -> tuple[QuotedLine, ...]:
     return tuple(QuotedLine(*row) for row in rows)
+
+
+def _promos_of(kept: Mapping[str, Any]) -> tuple[Outcome, ...]:
+    """None in an answer from before there were promo codes."""
+    return tuple(Outcome(**outcome) for outcome in kept.get("promos", ()))
 
 
 def _row(line: QuotedLine) -> list[Any]:

@@ -7,6 +7,7 @@ from loyalty import events
 from loyalty.checkout.answers import ReceiptAnswer, decode_receipt, encode, replayed_receipt
 from loyalty.checkout.committing import event_row
 from loyalty.checkout.desk import Desk, look_ahead, scoped_key
+from loyalty.checkout.promising import undo
 from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
 from loyalty.database import after_commit, query, transaction
 from loyalty.instants import from_micros
@@ -28,7 +29,8 @@ async def cancel(
 ) -> ReceiptAnswer | Refusal:
     """See `Checkout.cancel`.
 
-    Round trips on Postgres: 6 (facts, begin, ledger, ledger, state with answer and event, commit).
+    Round trips on Postgres: 7 (facts, begin, ledger, ledger, state with answer and event, promo
+    codes and referral, commit).
     """
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 
@@ -89,6 +91,7 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         await outlook.write()  # the account before its receipt, as a return locks them
         if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, turned):
             raise OvertakenError
+        await undo(receipt_id, first.promos, desk.now())
         after_commit(events.announce)
         turn.version = turned.version
     return answer

@@ -25,15 +25,17 @@ from loyalty.checkout.desk import (
     quoted_lines,
     scoped_key,
 )
+from loyalty.checkout.promising import Ending, as_promised, ending_of
 from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
 from loyalty.database import after_commit, dialect, one_writer, query
 from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, to_micros
-from loyalty.ledger.companion import DemandError, joined
+from loyalty.ledger.companion import Companion, DemandError, joined
 from loyalty.refusals import No, Refusal, first_of, refuse
 from loyalty.rule_book import Revision
 from loyalty.rules.commands import Accrue, Capture, Command, Posted, Release, Verdict
 from loyalty.rules.months import month_of
+from loyalty.rules.promo import Outcome
 from loyalty.rules.receipts import (
     DAY,
     SECOND,
@@ -42,6 +44,7 @@ from loyalty.rules.receipts import (
     fingerprint,
 )
 from loyalty.sql import checkout as sql
+from loyalty.sql import referral as referral_sql
 from loyalty.sql.turnover import TURNOVER_SEEN
 from loyalty.turnover import Turnover, bought, sum_up, turnover_of
 
@@ -73,6 +76,25 @@ class _Priced:
     """A quote that ends with this, and the state it ends in."""
     hold: tuple[int, int] | None = None
     """Account and hold of that quote."""
+    discount_minor: int = 0
+    promos: tuple[Outcome, ...] = ()
+    ending: Ending | None = None
+    """What becomes of the promo codes that the quote has reserved."""
+    is_friend: bool = False
+    """She was brought by somebody, and this may be the purchase that is rewarded."""
+
+    def consequences(self, receipt_id: int, now: int) -> list[Companion]:
+        """What else is written with the receipt, on Postgres."""
+        codes = [] if self.ending is None else [self.ending.companion(receipt_id, now)]
+        due = referral_sql.due_companion(self.customer_id, receipt_id, now)
+        return [*codes, due] if self.is_friend else codes
+
+    async def write_consequences(self, receipt_id: int, now: int) -> None:
+        """The same on SQLite. Raises DemandError."""
+        if self.ending is not None:
+            await self.ending.write(receipt_id, now)
+        if self.is_friend:
+            await referral_sql.mark_due(self.customer_id, receipt_id, now)
 
 
 async def commit_quote(
@@ -131,6 +153,10 @@ async def commit_quote(
             turnover=turnover,
             closes=(quote_id, "committed"),
             hold=None if hold_id is None else (quoted.customer_id, hold_id),
+            discount_minor=quoted.discount_minor,
+            promos=quoted.promos,
+            ending=ending_of(quote_id, quoted.promos),
+            is_friend=row["brought_by"] is not None,
         )
 
     return await until_settled(lambda: _in_turn(desk, ready, at))
@@ -140,12 +166,14 @@ async def _requoted(
     row: Any, quoted: QuoteAnswer, revision: Revision, turnover: Turnover
 ) -> QuoteAnswer:
     """What the quote earns, now that she has bought something else meanwhile: it may be the first
-    purchase no longer, or have reached a cap or a tier. The money stays. One round trip."""
+    purchase no longer, or have reached a cap or a tier. The money stays, and what promo codes have
+    promised. One round trip."""
     goods = goods_of(quoted.lines, await sql.products([line.sku for line in quoted.lines]))
     occasion = occasion_of(row, turnover, row["quoted_at"], revision.rules)
     priced = revision.pricing.price(goods, quoted.spend, occasion)
     if [line.spent for line in priced.lines] != [line.spent for line in quoted.lines]:
         return quoted  # the goods have been changed in the catalogue: what was said holds
+    priced = as_promised(priced, quoted.lines)
     return replace(quoted, earn=priced.earned, lines=quoted_lines(quoted.lines, priced))
 
 
@@ -208,6 +236,8 @@ async def commit_sale(desk: Desk, sale: Sale, at: int) -> ReceiptAnswer | Refusa
             turnover=seen.turnover,
             closes=(row["open_id"], "replaced") if row["open_id"] is not None else None,
             hold=None if open_hold is None else (row["open_customer_id"], open_hold),
+            ending=Ending(row["open_id"]) if row["open_promos"] else None,
+            is_friend=row["brought_by"] is not None,
         )
 
     return await until_settled(lambda: _in_turn(desk, ready, at))
@@ -253,6 +283,8 @@ async def _settle(desk: Desk, priced: _Priced, at: int) -> ReceiptAnswer:
         at=from_micros(at),
         lines=priced.lines,
         revision=priced.revision.number,
+        discount_minor=priced.discount_minor,
+        promos=priced.promos,
     )
     transactions = (moved.get("earn"), moved.get("spend"))
     await _write(desk, priced, answer, transactions, outlook=outlook, now=now)
@@ -291,10 +323,12 @@ async def _write(
     try:
         if dialect() == "postgres":
             receipt = sql.receipt_companion(row, lines, event, closes=priced.closes, uses=uses)
-            await outlook.write_with(joined(receipt, turned.companion()))
+            besides = [turned.companion(), *priced.consequences(answer.receipt_id, now)]
+            await outlook.write_with(joined(receipt, *besides))
         else:
             await sql.write_receipt(row, lines, event, closes=priced.closes, uses=uses)
             await turned.write()
+            await priced.write_consequences(answer.receipt_id, now)
             await outlook.write()
     except DemandError as unmet:
         if unmet.name == TURNOVER_SEEN:
@@ -354,7 +388,7 @@ def _posted(verdict: Verdict) -> int | None:
 def event_row(kind: str, answer: ReceiptAnswer, shop_name: str) -> tuple[int, str, int, int, str]:
     """The event that tells the customer (and whoever else listens) of this receipt."""
     expiry = answer.next_expiry
-    payload = {
+    payload: dict[str, Any] = {
         "receipt_id": answer.receipt_id,
         "number": answer.receipt_number,
         "shop": shop_name,
@@ -367,5 +401,7 @@ def event_row(kind: str, answer: ReceiptAnswer, shop_name: str) -> tuple[int, st
         "balance": answer.balance,
         "next_expiry": expiry and {"points": expiry.points, "at": expiry.at.isoformat()},
     }
+    if answer.discount_minor:
+        payload["discount_minor"] = answer.discount_minor
     at = to_micros(answer.cancelled_at or answer.at)
     return next_id(), kind, answer.customer_id, at, events.encode(payload)

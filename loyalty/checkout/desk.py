@@ -14,6 +14,7 @@ from loyalty.instants import to_micros
 from loyalty.ledger import Balance, Ledger
 from loyalty.ledger.companion import Companion
 from loyalty.ledger.proposal import Proposal
+from loyalty.promo import Promo
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rule_book import Revision, RuleBook
 from loyalty.rules import card_reading, earning
@@ -35,6 +36,7 @@ class Desk:
     book: RuleBook
     ledger: Ledger
     cards: Cards
+    promo: Promo
     turns: Turns
 
     @property
@@ -70,9 +72,15 @@ class Outlook:
 
         Raises OvertakenError when somebody was quicker, DemandError as the companion demands.
         """
-        proposal = self.proposal or Proposal([], {}, Rows(recorded_at=0))
-        if not await proposal.write(companion):
+        if self.proposal is None:
+            await write_alone(companion)
+        elif not await self.proposal.write(companion):
             raise OvertakenError
+
+
+async def write_alone(companion: Companion) -> None:
+    """Write a companion's rows when the ledger has nothing to say. Raises DemandError."""
+    await Proposal([], {}, Rows(recorded_at=0)).write(companion)
 
 
 async def look_ahead(desk: Desk, customer_id: int, commands: Sequence[Command]) -> Outlook:

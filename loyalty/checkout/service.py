@@ -13,6 +13,7 @@ from loyalty.checkout.returnable import ReturnRequest
 from loyalty.checkout.turns import Turns
 from loyalty.clock import Clock
 from loyalty.ledger import Ledger
+from loyalty.promo import Promo
 from loyalty.refusals import No, Refusal, first_of, refuse
 from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import masked
@@ -30,13 +31,17 @@ class Checkout:
     now, or more than `offline_days_max` ago, it is refused: event_time_refused.
     """
 
-    def __init__(self, clock: Clock, book: RuleBook, ledger: Ledger, cards: Cards) -> None:
-        self._desk = Desk(clock=clock, book=book, ledger=ledger, cards=cards, turns=Turns())
+    def __init__(
+        self, clock: Clock, book: RuleBook, ledger: Ledger, cards: Cards, promo: Promo
+    ) -> None:
+        self._desk = Desk(
+            clock=clock, book=book, ledger=ledger, cards=cards, promo=promo, turns=Turns()
+        )
 
     async def lookup(self, *, till_id: int, card: str, device: str = "") -> Lookup | Refusal:
         """Who it is and what she has. A single-use code becomes this till's.
 
-        Refused: as `Cards.read`. Round trips on Postgres: 3, and 1 for a code scanned first.
+        Refused: as `Cards.read`. Round trips on Postgres: 4, and 1 for a code scanned first.
         """
         refusal = check_card(card)
         if refusal is not None:
@@ -46,6 +51,7 @@ class Checkout:
             return read
         balance = await self._desk.balance(read.customer_id)
         number = masked(read.card_number)
+        promos = tuple(await self._desk.promo.fitting(read.customer_id, till_id))
         return Lookup(
             read.customer_id,
             read.name,
@@ -54,6 +60,7 @@ class Checkout:
             read.may_spend,
             read.how,
             standing_of(read, self._desk.rules.tiers),
+            promos,
         )
 
     async def quote(
@@ -65,11 +72,16 @@ class Checkout:
         receipt_number: str,
         lines: Sequence[Line],
         spend: Spend,
+        promo_codes: Sequence[str] = (),
         at: datetime | None = None,
         staff_id: int | None = None,
         device: str = "",
+        address: str = "",
     ) -> QuoteAnswer | Refusal:
         """What the receipt earns; `spend` points (or "max") are set aside until `expires_at`.
+
+        `promo_codes` come in the order in which they are to count. Those that fit are reserved as
+        long; `promos` of the answer says of each what it does or why not.
 
         A new quote for the same till and number takes the place of the older one. Refused: as
         `Cards.read`; invalid_receipt with `field` and `reason`; card_cannot_spend (a number or a
@@ -88,6 +100,8 @@ class Checkout:
             staff_id=staff_id,
             device=device,
             spend=spend,
+            promo_codes=tuple(promo_codes),
+            address=address,
         )
         return await quoting.quote(self._desk, request)
 
@@ -242,7 +256,7 @@ class Checkout:
         return await receipts.return_of_till(till_id, return_number)
 
     async def release(self, *, till_id: int, quote_id: int) -> Refusal | None:
-        """Give up a quote; its points are free again. Doing so twice is fine.
+        """Give up a quote; its points and promo codes are free again. Doing so twice is fine.
 
         Refused: quote_not_found, hold_closed (it has been committed).
         """

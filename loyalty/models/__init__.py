@@ -3,6 +3,15 @@
 from loyalty.models.customers import ConsentFact, Customer, Identity, OneTimeCode
 from loyalty.models.ledger import LedgerAccount, LedgerHold, LedgerLot, LedgerTransaction
 from loyalty.models.programme import CustomerTurnover, RuleRevision
+from loyalty.models.promo import (
+    PromoBatch,
+    PromoCampaign,
+    PromoCode,
+    PromoGuess,
+    PromoUse,
+    Referral,
+    ReferralCode,
+)
 from loyalty.models.receipts import (
     CardClaim,
     CardGuess,
@@ -30,11 +39,18 @@ __all__ = [
     "LedgerTransaction",
     "OneTimeCode",
     "Product",
+    "PromoBatch",
+    "PromoCampaign",
+    "PromoCode",
+    "PromoGuess",
+    "PromoUse",
     "Quote",
     "Receipt",
     "ReceiptLine",
     "ReceiptReturn",
     "ReceiptReturnLine",
+    "Referral",
+    "ReferralCode",
     "RuleRevision",
     "Shop",
     "ShortCode",

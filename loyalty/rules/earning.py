@@ -21,6 +21,9 @@ ONCE = 10_000
 """A multiplier of one: multipliers are counted in ten-thousandths, rounded down."""
 NAMED_MAX = 2
 """Multipliers that a line's explanation names; the rest it counts."""
+EXPLANATION_MAX = 300
+"""Characters of an explanation that are kept."""
+_MORE = "more_multipliers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Reason:
 
     flat_rate(permille, paid_minor, tier?) · multiplier(code, percent) · more_multipliers(count) ·
     excluded_from_earning · nothing_paid · below_minimum(min_minor) · capped_receipt, capped_day,
-    capped_month (points) · paid_with_points(points) · not_payable
+    capped_month (points) · paid_with_points(points) · not_payable · promo_discount(minor) ·
+    promo_points(points)
     """
 
     code: str
@@ -49,11 +53,22 @@ class Reason:
 
 
 def explanation(reasons: Sequence[Reason]) -> str:
-    """Reasons in one short line, as they are kept: `flat_rate permille=50 paid_minor=6200; …`."""
-    return "; ".join(
+    """Reasons in one short line, as they are kept: `flat_rate permille=50 paid_minor=6200; …`.
+
+    Should it grow too long, multipliers are counted instead of named, the last first.
+    """
+    text = "; ".join(
         " ".join([reason.code, *(f"{name}={datum}" for name, datum in reason.data.items())])
         for reason in reasons
     )
+    return text if len(text) <= EXPLANATION_MAX else explanation(_one_name_less(reasons))
+
+
+def _one_name_less(reasons: Sequence[Reason]) -> list[Reason]:
+    last = max(n for n, reason in enumerate(reasons) if reason.code == "multiplier")
+    counted = sum(int(reason.data["count"]) for reason in reasons if reason.code == _MORE)
+    rest = [reason for reason in reasons[last + 1 :] if reason.code != _MORE]
+    return [*reasons[:last], Reason(_MORE, {"count": counted + 1}), *rest]
 
 
 def reasons_of(text: str) -> tuple[Reason, ...]:
@@ -201,7 +216,7 @@ class Pricing:
             }
             why.append(Reason("multiplier", data))
         if len(applied) > NAMED_MAX:
-            why.append(Reason("more_multipliers", {"count": len(applied) - NAMED_MAX}))
+            why.append(Reason(_MORE, {"count": len(applied) - NAMED_MAX}))
         return why
 
     def _found(

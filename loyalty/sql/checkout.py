@@ -27,6 +27,10 @@ _SALE_COLUMNS = """
   COALESCE(ci.born_on, cs.born_on) AS born_on,
   o.id AS open_id, o.customer_id AS open_customer_id, o.hold_id AS open_hold_id,
   o.spend_points AS open_points, o.expires_at AS open_expires_at,
+  (SELECT COUNT(*) FROM promo_use AS u WHERE u.quote_id = o.id AND u.state = 'reserved')
+    AS open_promos,
+  (SELECT f.referrer_id FROM referral AS f WHERE f.friend_id = COALESCE(ci.id, cs.id)
+    AND f.state = 'waiting') AS brought_by,
   r.id AS receipt_id, r.state AS receipt_state,
   x.fingerprint AS own_fingerprint, x.{answer} AS own_answer
 """
@@ -89,6 +93,8 @@ SELECT
   h.name AS shop_name, h.code AS shop_code, h.timezone AS shop_timezone, c.born_on,
   q.till_id, q.receipt_number, q.card_hash, q.card_how, q.body, q.hold_id, q.state,
   q.at AS quoted_at, q.expires_at, q.rules_revision, q.turnover_version, q.customer_id,
+  (SELECT f.referrer_id FROM referral AS f WHERE f.friend_id = q.customer_id
+    AND f.state = 'waiting') AS brought_by,
   r.id AS receipt_id, r.state AS receipt_state,
   x.fingerprint AS own_fingerprint, x.answer AS own_answer,
   {_customer_columns("q.customer_id", 5)}

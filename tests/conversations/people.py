@@ -4,8 +4,16 @@ from loyalty.customers import CustomerView
 from tests.conversations.stage import Chat
 
 PHONE = "+79001234567"
-MENU_RU = ["💳 Моя карта", "💎 Мои бонусы", "⚙️ Настройки", "❓ Помощь"]
-MENU_EN = ["💳 My card", "💎 My points", "⚙️ Settings", "❓ Help"]
+MENU_RU = [
+    *("💳 Моя карта", "💎 Мои бонусы"),
+    *("🎟 Промокоды", "🎁 Для друзей"),
+    *("⚙️ Настройки", "❓ Помощь"),
+]
+MENU_EN = [
+    *("💳 My card", "💎 My points"),
+    *("🎟 Promo codes", "🎁 For friends"),
+    *("⚙️ Settings", "❓ Help"),
+]
 
 
 async def join(chat: Chat, phone: str = PHONE) -> CustomerView:

@@ -39,7 +39,7 @@ async def test_a_reload_replays_the_conversation(stage: Stage, web: WebChat) -> 
     await web.leave()
     await web.open()
     assert texts(web) == before
-    assert web.keyboard["rows"] == [MENU_RU[:2], MENU_RU[2:]]
+    assert web.keyboard["rows"] == [MENU_RU[:2], MENU_RU[2:4], MENU_RU[4:]]
     assert await ChatThread.all().count() == 1
 
 

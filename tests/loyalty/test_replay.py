@@ -20,6 +20,7 @@ from loyalty.rules.earning_rules import (
     When,
 )
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import Kind, Terms
 from loyalty.rules.tiers import Tier, TierRules
 from tests.loyalty.people import joined
 from tests.loyalty.tills import TillHand, open_shop, qr
@@ -67,6 +68,8 @@ async def past(programme: Programme, clock: VirtualClock) -> list[CustomerView]:
     ]
     await query("UPDATE customer SET born_on = $1 WHERE id = $2", None,
                 _date("1990-02-14"), people[0].id)  # fmt: skip
+    gift = Terms(kind=Kind.POINTS, points=7)
+    await programme.campaigns.create("gift", "Gift", gift, shared_code="GIFT")
     chance, till = random.Random(5), TillHand(programme)
     for n in range(60):
         clock.advance(timedelta(hours=chance.randrange(60)))
@@ -76,7 +79,8 @@ async def past(programme: Programme, clock: VirtualClock) -> list[CustomerView]:
             for sku in chance.sample(["cream", "tobacco", "recipe", "x"], 2)
         ]
         if chance.random() < 0.3:
-            quote = await till.quote(await qr(programme, person.id), f"R{n}", *goods, spend="max")
+            card, codes = await qr(programme, person.id), ["GIFT"] if n % 2 else []
+            quote = await till.quote(card, f"R{n}", *goods, spend="max", promo=codes)
             await till.commit(quote.quote_id, f"R{n}")
         else:
             await till.sell(person.card_number, f"R{n}", *goods)
@@ -153,7 +157,9 @@ async def test_better_rules_make_everybody_better_off_and_cost_money(
     assert (more.total.better, more.total.worse) == (3, 0)
     assert more.cost_minor > 0
     assert (nothing.total.better, nothing.total.worse) == (0, 3)
-    assert nothing.cost_minor == -nothing.total.points_before * 100
+    [row] = await query("SELECT SUM(points) AS given FROM promo_use WHERE state = 'redeemed'")
+    assert nothing.total.points_after == row["given"] > 0  # promo codes give what they gave
+    assert nothing.cost_minor == (row["given"] - nothing.total.points_before) * 100
     assert [group.tier for group in more.groups] == ["base"]
 
 

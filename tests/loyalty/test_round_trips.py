@@ -10,6 +10,7 @@ import pytest
 from loyalty.checkout import Back
 from loyalty.programme import Programme
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import Kind, Terms
 from tests.loyalty.people import joined
 from tests.loyalty.tills import HERE, TillHand, give, open_shop, qr
 
@@ -25,6 +26,9 @@ def db_url(postgres: Any) -> Iterator[str]:
     url = postgres.create()
     yield url
     postgres.drop(url)
+
+
+TEN = Terms(kind=Kind.PERCENT, permille=100, total_max=3, per_customer_max=1)
 
 
 @contextmanager
@@ -72,15 +76,26 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
     plain = await counting("plain quote", till.quote(anna.card_number, "R2", "100.00"))
     await counting("plain commit", till.commit(plain.quote_id, "R2"))
     await counting("sale", till.sell(anna.card_number, "R3", "100.00"))
+    await programme.campaigns.create("spring", "Весна", TEN, shared_code="SPRING")
+    promo = till.quote(anna.card_number, "R5", "100.00", promo=["SPRING"])
+    reduced = await counting("promo quote", promo)
+    await counting("promo commit", till.commit(reduced.quote_id, "R5"))
+
+    held = await till.quote(await qr(programme, anna.id), "R5", "100.00", spend=10)
+    release = programme.checkout.release(till_id=HERE, quote_id=held.quote_id)
+    await counting("release", release)
 
     assert asked == {
-        "lookup": 3,
+        "lookup": 4,
         "quote": 4,
         "commit": 3,
-        "cancel": 6,
+        "cancel": 7,
         "return quote": 2,
         "return": 3,
         "plain quote": 3,
         "plain commit": 3,
         "sale": 3,
+        "promo quote": 4,
+        "promo commit": 3,
+        "release": 7,
     }

@@ -1,5 +1,6 @@
 """A shop with two tills and some goods, and short ways to work at them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,13 @@ class TillHand:
         return key or f"k{self.count}"
 
     async def quote(
-        self, card: str, number: str, *goods: str, spend: Any = 0, key: str | None = None
+        self,
+        card: str,
+        number: str,
+        *goods: str,
+        spend: Any = 0,
+        key: str | None = None,
+        promo: Sequence[str] = (),
     ) -> Any:
         return await self.programme.checkout.quote(
             till_id=self.till_id,
@@ -81,6 +88,7 @@ class TillHand:
             receipt_number=number,
             lines=lines(*goods),
             spend=spend,
+            promo_codes=promo,
         )
 
     async def commit(self, quote_id: int, number: str, key: str | None = None, **more: Any) -> Any:

@@ -8,7 +8,14 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.rules.earning import ONCE, Goods, combined, explanation, reasons_of
+from loyalty.rules.earning import (
+    EXPLANATION_MAX,
+    ONCE,
+    Goods,
+    combined,
+    explanation,
+    reasons_of,
+)
 from loyalty.rules.earning_rules import (
     Combine,
     EarningCaps,
@@ -19,6 +26,7 @@ from loyalty.rules.earning_rules import (
 )
 from loyalty.rules.occasions import Occasion
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import promised_reasons
 from loyalty.rules.tiers import Tier, TierRules
 
 CATEGORIES = ("care", "tea", "vitamins", "")
@@ -195,7 +203,18 @@ def test_the_longest_explanation_fits_its_column() -> None:
     )
     goods = [Goods(10**12)]
     priced = rules.pricing.price(goods, rules.pricing.limit(goods), Occasion(tier="t" * 16))
-    assert len(explanation(priced.lines[0].reasons)) <= 300
+    reasons = priced.lines[0].reasons
+    assert len(explanation(reasons)) <= EXPLANATION_MAX
+    assert reasons_of(explanation(reasons)) == reasons
+    with_promo = (*reasons, *promised_reasons(10**12, 10**7))
+    kept = explanation(with_promo)
+    assert len(kept) <= EXPLANATION_MAX
+    [*_, promised] = [why for why in reasons_of(kept) if why.code == "promo_points"]
+    assert promised.data == {"points": 10**7}
+    named = [why for why in reasons_of(kept) if why.code == "multiplier"]
+    [more] = [why for why in reasons_of(kept) if why.code == "more_multipliers"]
+    assert len(named) + int(more.data["count"]) == len(many)
+    assert len(named) == 1
 
 
 def test_thirty_lines_under_fifty_rules_take_no_time() -> None:
