@@ -81,7 +81,7 @@ async def test_round_trips(programme: Programme, monkeypatch: pytest.MonkeyPatch
     reduced = await counting("promo quote", promo)
     await counting("promo commit", till.commit(reduced.quote_id, "R5"))
 
-    held = await till.quote(await qr(programme, anna.id), "R5", "100.00", spend=10)
+    held = await till.quote(await qr(programme, anna.id), "R6", "100.00", spend=10)
     release = programme.checkout.release(till_id=HERE, quote_id=held.quote_id)
     await counting("release", release)
 
