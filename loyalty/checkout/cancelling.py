@@ -29,8 +29,8 @@ async def cancel(
 ) -> ReceiptAnswer | Refusal:
     """See `Checkout.cancel`.
 
-    Round trips on Postgres: 7 (facts, begin, ledger, state with answer and event, promo codes and
-    referral, ledger, commit).
+    Round trips on Postgres: 7 (facts, begin, ledger, ledger, state with answer and event, promo
+    codes and referral, commit).
     """
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 

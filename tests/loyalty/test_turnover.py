@@ -82,6 +82,11 @@ async def counted(customer_id: int) -> dict[int, tuple[int, int]]:
     return sums
 
 
+async def till_code(till_id: int) -> str:
+    [row] = await query("SELECT code FROM till WHERE id = $1", None, till_id)
+    return str(row["code"])
+
+
 async def held(customer_id: int) -> tuple[str, int, int]:
     [row] = await query(
         "SELECT tier, turnover_minor, receipts FROM customer_turnover WHERE customer_id = $1",
@@ -370,6 +375,26 @@ class TestCaps:
             *(hand.sell(anna.card_number, f"R{i}", "300.00") for i, hand in enumerate(hands))
         )
         assert sum(answer.earned for answer in answers) == 100
+        await other.stop()
+
+    async def test_returns_and_sales_that_meet_lose_none_of_the_turnover(
+        self, programme: Programme, clock: VirtualClock, anna: CustomerView, till: TillHand
+    ) -> None:
+        other = build_programme(clock=clock, secret=b"x" * 32, rules=programme.rules)
+        await till.sell(anna.card_number, "R", *("100.00 soap",) * 4)
+        hands = [
+            TillHand(who, where, n * 100)
+            for n, (who, where) in enumerate(((programme, HERE), (other, THERE)) * 3, 1)
+        ]
+        sold_at = {HERE: {}, THERE: {"till": (await till_code(HERE))}}
+        await asyncio.gather(
+            *(hand.sell(anna.card_number, f"S{i}", "300.00") for i, hand in enumerate(hands)),
+            *(
+                hand.take_back("R", f"B{line}", [Back(line)], **sold_at[hand.till_id])
+                for line, hand in enumerate(hands[:4], 1)
+            ),
+        )
+        assert (await held(anna.id))[1:] == (1800, 7)
         await other.stop()
 
     async def test_of_two_first_purchases_that_were_quoted_one_is_first(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -151,6 +151,18 @@ async def test_a_return_is_told(
     await dispatcher.drain()
     (outgoing,) = channel.got
     assert outgoing.body.plain.translate(PLAIN_SPACES).splitlines() == lines
+
+
+async def test_a_return_at_night_is_told_at_once(
+    dispatcher: Dispatcher, channel: ToldChannel, clock: VirtualClock
+) -> None:
+    clock.set(datetime(2026, 3, 2, 1, tzinfo=UTC))  # four in the morning in Moscow
+    anna = await customer_with(("webchat", "501"))
+    await Event.create(
+        kind="receipt.returned", customer_id=anna, at=clock.now(), payload=json.dumps(RETURN)
+    )
+    await dispatcher.drain()
+    assert len(channel.got) == 1
 
 
 async def test_an_unreadable_event_does_not_stop_those_behind_it(
