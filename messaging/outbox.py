@@ -182,15 +182,21 @@ async def claim_rivals(
     return [_claimed(row) for row in rows]
 
 
+# What is being recorded just now is skipped: it needs no lease any more, and its locks are held.
 _RENEW = """
-    UPDATE message SET lease_until = $2
-    WHERE state = 'sending' AND lease_owner = $1 AND lease_until > $3 RETURNING id
+    UPDATE message SET lease_until = $2 WHERE id IN (
+        SELECT id FROM message
+        WHERE state = 'sending' AND lease_owner = $1 AND lease_until > $3 ORDER BY id SKIP)
+    RETURNING id
 """
 
 
 async def renew(owner: str, *, at: datetime, lease_until: datetime) -> set[int]:
     """The heartbeat: what this worker holds, which is returned, stays its own for another lease."""
-    rows = await query(_RENEW, None, owner, to_micros(lease_until), to_micros(at))
+    rows = await query(
+        _RENEW.replace("SKIP)", "FOR UPDATE SKIP LOCKED)"), _RENEW.replace("SKIP)", ")"),
+        owner, to_micros(lease_until), to_micros(at),
+    )  # fmt: skip
     return {row["id"] for row in rows}
 
 

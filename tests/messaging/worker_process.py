@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+import structlog
 from redis.asyncio import Redis
 
 from app.database import database
@@ -65,6 +66,11 @@ def messenger(api_url: str, *, limited: bool) -> Channel:
     return channel
 
 
+def log_to_stderr() -> None:
+    """Stdout is what the test reads; a trace that filled its pipe would stop this process."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 async def main(url: str, how: str, api_url: str = "", redis_url: str = "") -> None:
     pacer: Pacer = RedisPacer(Redis.from_url(redis_url)) if redis_url else LocalPacer()
     async with database(url, migrate=False):
@@ -83,4 +89,5 @@ async def main(url: str, how: str, api_url: str = "", redis_url: str = "") -> No
 
 
 if __name__ == "__main__":
+    log_to_stderr()
     asyncio.run(main(*sys.argv[1:]))
