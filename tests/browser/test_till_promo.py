@@ -69,8 +69,8 @@ async def test_a_code_on_a_receipt_and_its_cancel(browser: Browser, pharmacy: Ph
 
     await page.click("#next")
     await page.set_viewport_size({"width": 1280, "height": 900})
-    await page.locator("#recent-rows button").first.click()
-    await page.locator("#recent-rows button").first.click()
+    await page.locator("#recent-rows .cancel").first.click()
+    await page.locator("#recent-rows .cancel").first.click()
     await expect(page.locator("#recent-rows li").first).to_have_attribute("data-state", "cancelled")
     assert await uses() == {"freed": 1}
     await scan(page, pharmacy.card_number)

@@ -73,7 +73,7 @@ async def test_a_reload_keeps_the_conversation(she: Customer) -> None:
     await she.launcher.click()
     await she.sees("Вы с нами!")
     assert await conversation(she) == before
-    await expect(she.chat.locator("#answers button")).to_have_count(4)
+    await expect(she.chat.locator("#answers button")).to_have_count(6)
 
 
 async def test_what_was_said_while_the_chat_was_closed_is_counted(
