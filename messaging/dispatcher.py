@@ -117,11 +117,16 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Work until nothing is due and nothing is under way. For tests and simulations."""
-        while await self._cycle() or self._sending or self._waiting or self._sending.results:
+        while True:
+            moved = await self._cycle()
             if self._sending:
                 await self._sending.wait_for_one()
+            elif moved or self._sending.results:
+                continue
             elif self._waiting:  # for the provider's limits
                 await asyncio.sleep(self._until_the_next_turn())
+            else:
+                return
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -161,7 +161,7 @@ async def test_from_the_settings_to_the_files(db_url: str, tmp_path: Path) -> No
         email={"folder": str(tmp_path / "mail"), "sender": "news@shop.example"},
     )
     async with open_house(chosen, secret=SECRET, clock=SystemClock()) as house:
-        await CodeSender(house.clock, house.programme.rules.name, house.wakeups)(
+        await CodeSender(house.clock, lambda: house.programme.rules.name, house.wakeups)(
             PHONE, "482913", "ru"
         )
         gift = built_in()["gift"].template
