@@ -91,7 +91,7 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         await outlook.write()  # the account before its receipt, as a return locks them
         if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, turned):
             raise OvertakenError
-        await undo(receipt_id, first.promos, desk.now())
+        await undo(receipt_id, desk.now(), first.promos)
         after_commit(events.announce)
         turn.version = turned.version
     return answer

@@ -233,35 +233,29 @@ class Ending:
             await sql.release(self.quote_id, now)
 
 
-def undoing(receipt_id: int, outcomes: Sequence[Outcome], now: int) -> list[Companion]:
-    """What is undone with a receipt besides its points: its codes, and a friend's reward for it."""
+def undoing(
+    receipt_id: int, now: int, outcomes: Sequence[Outcome] | None = None
+) -> list[Companion]:
+    """What is undone with a receipt besides its points: its codes, and a friend's reward for it.
+
+    Without the outcomes of its codes, whatever they were.
+    """
     reward = referral_sql.undo_companion(receipt_id, now)
-    has_codes = any(outcome.is_applied for outcome in outcomes)
-    return [reward, sql.free_companion(receipt_id, now)] if has_codes else [reward]
+    return [reward, sql.free_companion(receipt_id, now)] if _has_codes(outcomes) else [reward]
 
 
-async def undo(receipt_id: int, outcomes: Sequence[Outcome], now: int) -> None:
+async def undo(receipt_id: int, now: int, outcomes: Sequence[Outcome] | None = None) -> None:
     """Undo that, inside the transaction that undoes the receipt. One round trip on Postgres."""
     if dialect() == "postgres":
-        await write_alone(joined(*undoing(receipt_id, outcomes, now)))
+        await write_alone(joined(*undoing(receipt_id, now, outcomes)))
         return
     await referral_sql.undo(receipt_id, now)
-    if any(outcome.is_applied for outcome in outcomes):
+    if _has_codes(outcomes):
         await sql.free(receipt_id, now)
 
 
-def undoing_all(receipt_id: int, now: int) -> list[Companion]:
-    """The same for a receipt of which all goods have come back, whatever its codes were."""
-    return [
-        referral_sql.undo_companion(receipt_id, now),
-        sql.free_companion(receipt_id, now),
-    ]
-
-
-async def undo_all(receipt_id: int, now: int) -> None:
-    """What `undoing_all` describes, on SQLite, inside the transaction of the return."""
-    await referral_sql.undo(receipt_id, now)
-    await sql.free(receipt_id, now)
+def _has_codes(outcomes: Sequence[Outcome] | None) -> bool:
+    return outcomes is None or any(outcome.is_applied for outcome in outcomes)
 
 
 def ending_of(quote_id: int, outcomes: Sequence[Outcome]) -> Ending | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from loyalty import events
 from loyalty.checkout.desk import Desk, Outlook, look_ahead, scoped_key
-from loyalty.checkout.promising import undo_all, undoing_all
+from loyalty.checkout.promising import undo, undoing
 from loyalty.checkout.return_answers import (
     Movement,
     ReturnableLine,
@@ -161,13 +161,13 @@ async def _write(
     try:
         if dialect() == "postgres":
             companion = sql.return_companion(row, lines, event, seen=seen_returns, state=state)
-            besides = undoing_all(answer.receipt_id, desk.now()) if moves.is_whole else []
+            besides = undoing(answer.receipt_id, desk.now()) if moves.is_whole else []
             await outlook.write_with(joined(companion, turned.companion(), *besides))
         else:
             await sql.write_return(row, lines, event, seen=seen_returns, state=state)
             await turned.write()
             if moves.is_whole:
-                await undo_all(answer.receipt_id, desk.now())
+                await undo(answer.receipt_id, desk.now())
             await outlook.write()
     except DemandError:
         # Another return, or a cancel, of the same receipt; or she has bought something meanwhile.
