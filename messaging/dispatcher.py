@@ -237,11 +237,11 @@ class Dispatcher:
 
     def _choose(self) -> list[Claimed]:
         """Waiting messages of those who are not being written to: all of them, to be ranked."""
-        now = time.monotonic()
-        self._turns = {m.id: self._turns[m.id] for m in self._waiting if m.id in self._turns}
-        later = {id_ for id_, turn in self._turns.items() if turn > now}
+        now, turns = time.monotonic(), self._turns
+        # A turn that has come is over, even if its recipient is busy: that is waited for otherwise.
+        self._turns = {m.id: turns[m.id] for m in self._waiting if turns.get(m.id, 0.0) > now}
         taken = set(self._sending.recipients)
-        taken.update(message.recipient for message in self._waiting if message.id in later)
+        taken.update(message.recipient for message in self._waiting if message.id in self._turns)
         return [message for message in self._waiting if message.recipient not in taken]
 
     def _until_the_next_turn(self) -> float:

@@ -105,7 +105,8 @@ class LocalPacer:
             self._set(limit.name, address, free_at + spacing_s(limit, units))
 
     async def hold(self, limit: Limit, seconds: float) -> None:
-        self._set(limit.name, "", self._now() + seconds)
+        free_at = self._free_at.get((limit.name, ""), 0.0)
+        self._set(limit.name, "", max(free_at, self._now() + seconds))
 
     def _set(self, name: str, address: str, free_at: float) -> None:
         self._free_at[name, address] = free_at

@@ -110,6 +110,14 @@ async def test_the_providers_wish_holds_everybody() -> None:
     assert await pacer.take(claims_of((THIRTY,), "telegram", "", 1)) == 0
 
 
+async def test_a_shorter_wish_does_not_end_a_longer_one() -> None:
+    clock = Seconds()
+    pacer = LocalPacer(clock)
+    await pacer.hold(THIRTY, 7.0)
+    await pacer.hold(THIRTY, 1.0)
+    assert await pacer.take(claims_of((THIRTY,), "telegram", "", 1)) == pytest.approx(7)
+
+
 @pytest.fixture
 async def redis() -> AsyncIterator[Redis]:
     require(redis_absence())
