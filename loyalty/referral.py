@@ -1,8 +1,9 @@
 """Referral: a customer's code, who was brought by it, and what both get for the first purchase.
 
-A receipt of a friend who waits marks her as due, in its own transaction; its cancel marks her as
-undone. `settle` then gives or takes back, for both accounts at once, under keys made of the
-receipt: whenever it is broken off, the next one does what is left.
+A receipt of a friend who waits marks her as due, in its own transaction; its cancel, or a return of
+any of it, marks her as undone. `settle` then looks at what is left of the purchase and gives or
+takes back, for both accounts at once, under keys made of the receipt: whenever it is broken off,
+the next one does what is left.
 """
 
 import json
@@ -122,14 +123,23 @@ class Referrals:
             if dialect() == "postgres":
                 await query(sql.LOCK_CUSTOMERS, None, friend_id, referrer_id)
             [row] = await query(sql.STATE + sql.LOCKED, sql.STATE, friend_id)
-            if row["state"] == "undone":
-                await self._take_back(friend_id, referrer_id, row)
-            elif row["state"] == "due":
+            if row["state"] not in ("due", "undone"):
+                return  # somebody else has just settled it
+            given = (row["friend_accrual_id"], row["referrer_accrual_id"])
+            if given == (None, None):
                 await self._give(friend_id, referrer_id, row)
+            elif self._is_still_earned(row):
+                await query(sql.REWARDED, None, friend_id, *given, self._now())
+            else:
+                await self._take_back(friend_id, referrer_id, row)
+
+    def _is_still_earned(self, row: Any) -> bool:
+        stands = row["receipt_state"] == "committed"
+        return stands and rules_of.is_still_earned(row["kept_minor"], self.rules)
 
     async def _give(self, friend_id: int, referrer_id: int, row: Any) -> None:
         is_first = row["receipt_state"] == "committed" and rules_of.is_rewarded(
-            paid_minor=row["paid_minor"],
+            paid_minor=row["kept_minor"],
             at=row["at"],
             joined_at=row["joined_at"],
             rules=self.rules,

@@ -165,9 +165,9 @@ class _Past:
             goods = [_goods(line) for line in (first, *others)]
             spend = min(first["spent_points"], rules.pricing.limit(goods))
             earned = rules.pricing.price(goods, spend, occasion).earned
-            earned += sum(promised_points(line["explanation"]) for line in (first, *others))
             days[day] = days.get(day, 0) + earned
             earned_in[month] = earned_in.get(month, 0) + earned
+            earned += sum(promised_points(line["explanation"]) for line in (first, *others))
             months[month] = months.get(month, 0) + first["paid_minor"]
             if at >= start:
                 told.receipts += 1

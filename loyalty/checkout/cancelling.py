@@ -91,7 +91,8 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         await outlook.write()  # the account before its receipt, as a return locks them
         if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, turned):
             raise OvertakenError
-        await undo(receipt_id, desk.now(), first.promos)
+        has_codes = any(outcome.is_applied for outcome in first.promos)
+        await undo(receipt_id, desk.now(), frees_codes=has_codes)
         after_commit(events.announce)
         turn.version = turned.version
     return answer

@@ -305,7 +305,7 @@ async def _write(
         answer.receipt_id, priced.customer_id, priced.till_id, priced.receipt_number,
         priced.staff_id, to_micros(answer.at), now, priced.total_minor, priced.paid_minor,
         priced.spent, priced.earned, priced.key, priced.mark, priced.card_how, *transactions,
-        encode(answer), answer.revision,
+        encode(answer), answer.revision, sum(outcome.points for outcome in priced.promos),
     )  # fmt: skip
     lines = [
         (

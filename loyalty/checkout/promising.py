@@ -233,29 +233,21 @@ class Ending:
             await sql.release(self.quote_id, now)
 
 
-def undoing(
-    receipt_id: int, now: int, outcomes: Sequence[Outcome] | None = None
-) -> list[Companion]:
-    """What is undone with a receipt besides its points: its codes, and a friend's reward for it.
-
-    Without the outcomes of its codes, whatever they were.
-    """
+def undoing(receipt_id: int, now: int, *, frees_codes: bool) -> list[Companion]:
+    """What is undone with a receipt, or a part of it, besides its points: a friend's reward for it
+    is looked at again, and (`frees_codes`: nothing is left of it) its codes are let go."""
     reward = referral_sql.undo_companion(receipt_id, now)
-    return [reward, sql.free_companion(receipt_id, now)] if _has_codes(outcomes) else [reward]
+    return [reward, sql.free_companion(receipt_id, now)] if frees_codes else [reward]
 
 
-async def undo(receipt_id: int, now: int, outcomes: Sequence[Outcome] | None = None) -> None:
+async def undo(receipt_id: int, now: int, *, frees_codes: bool) -> None:
     """Undo that, inside the transaction that undoes the receipt. One round trip on Postgres."""
     if dialect() == "postgres":
-        await write_alone(joined(*undoing(receipt_id, now, outcomes)))
+        await write_alone(joined(*undoing(receipt_id, now, frees_codes=frees_codes)))
         return
     await referral_sql.undo(receipt_id, now)
-    if _has_codes(outcomes):
+    if frees_codes:
         await sql.free(receipt_id, now)
-
-
-def _has_codes(outcomes: Sequence[Outcome] | None) -> bool:
-    return outcomes is None or any(outcome.is_applied for outcome in outcomes)
 
 
 def ending_of(quote_id: int, outcomes: Sequence[Outcome]) -> Ending | None:

@@ -161,13 +161,12 @@ async def _write(
     try:
         if dialect() == "postgres":
             companion = sql.return_companion(row, lines, event, seen=seen_returns, state=state)
-            besides = undoing(answer.receipt_id, desk.now()) if moves.is_whole else []
+            besides = undoing(answer.receipt_id, desk.now(), frees_codes=moves.is_whole)
             await outlook.write_with(joined(companion, turned.companion(), *besides))
         else:
             await sql.write_return(row, lines, event, seen=seen_returns, state=state)
             await turned.write()
-            if moves.is_whole:
-                await undo(answer.receipt_id, desk.now())
+            await undo(answer.receipt_id, desk.now(), frees_codes=moves.is_whole)
             await outlook.write()
     except DemandError:
         # Another return, or a cancel, of the same receipt; or she has bought something meanwhile.

@@ -114,7 +114,7 @@ class Referral(Model):
     referrer_id = fields.BigIntField()
     joined_at = InstantField()
     at = InstantField()
-    # waiting | due | rewarded | undone (to be taken back; then waiting again)
+    # waiting | due | rewarded | undone (all or some of the purchase: to be looked at again)
     state = fields.CharField(max_length=12)
     receipt_id = fields.BigIntField(null=True)
     friend_accrual_id = fields.BigIntField(null=True)

@@ -115,6 +115,7 @@ class Receipt(Model):
     cancel_answer = fields.TextField(null=True)
     returns = fields.IntField(db_default=0)  # how many; each return expects the number it has seen
     goods_back_minor = fields.BigIntField(db_default=0)  # of total_minor, what has been returned
+    promo_points = fields.BigIntField(db_default=0)  # of earned_points, what promo codes have added
 
     class Meta:
         table = "receipt"

@@ -12,7 +12,7 @@ class Occasion:
 
     `local` is the time of the sale by the shop's clock. `tier` is the one she holds before it,
     `is_first` whether she has no other receipt, `day_points` and `month_points` what other receipts
-    of the same day and month have earned her.
+    of the same day and month have earned her by the rules, promo codes left out.
     """
 
     shop: str = ""

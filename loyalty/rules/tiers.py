@@ -173,7 +173,8 @@ def assess(
         after = _falling(after, rules, reached, now=now, month_ends_at=month_ends_at)
         why = "expired" if after.tier != standing else why
     changed = Changed(was, after.tier, why) if after.tier != was else None
-    near = _near(after, turnover_minor, rules, now)
+    # Goods have come back: no moment to speak of how little is missing.
+    near = _near(after, turnover_minor, rules, now) if undone_at is None else None
     if near is not None:
         after = replace(after, near_told=near.tier, near_at=now)
     return Assessed(after, changed, near)

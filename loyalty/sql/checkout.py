@@ -196,9 +196,9 @@ RETURNING code_hash
 _INSERT_RECEIPT = """
 INSERT INTO receipt (id, customer_id, till_id, number, state, staff_id, at, recorded_at,
   total_minor, paid_minor, spent_points, earned_points, key, fingerprint, card_how, accrual_id,
-  redemption_id, answer, rules_revision)
+  redemption_id, answer, rules_revision, promo_points)
 VALUES ($1, $2, $3, $4, 'committed', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-  $18)
+  $18, $19)
 """
 _LINE_COLUMNS = """
 INSERT INTO receipt_line (id, receipt_id, position, sku, name, category, quantity_milli,
@@ -211,7 +211,7 @@ SELECT CAST(e.row ->> 0 AS BIGINT), $1, CAST(e.row ->> 1 AS INT), e.row ->> 2, e
   e.row ->> 4, CAST(e.row ->> 5 AS BIGINT), CAST(e.row ->> 6 AS BIGINT),
   CAST(e.row ->> 7 AS BIGINT), CAST(e.row ->> 8 AS BIGINT), CAST(e.row ->> 9 AS BIGINT),
   e.row ->> 10
-FROM json_array_elements($19::json) AS e(row)
+FROM json_array_elements($20::json) AS e(row)
 """
 )
 _LINES_SQLITE = (
@@ -223,19 +223,19 @@ FROM json_each($2) AS e
 """
 )
 _EVENT = "INSERT INTO event (id, kind, customer_id, at, payload)"
-# $1 … $18 the receipt, $19 its lines, $20 and $21 a quote to close and its new state, $22 and $23 a
-# code that it uses up and until when that is remembered, $24 … $28 the event.
+# $1 … $19 the receipt, $20 its lines, $21 and $22 a quote to close and its new state, $23 and $24 a
+# code that it uses up and until when that is remembered, $25 … $29 the event.
 _WRITE_RECEIPT = f"""
-closed AS (UPDATE quote SET state = $21 WHERE id = $20 AND state = 'open' RETURNING id),
+closed AS (UPDATE quote SET state = $22 WHERE id = $21 AND state = 'open' RETURNING id),
 used AS ({
     _USE_CODE.format(
-        values="SELECT CAST($22 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), "
-        "CAST($7 AS BIGINT), CAST($23 AS BIGINT), CAST($1 AS BIGINT) WHERE CAST($22 AS TEXT) <> ''"
+        values="SELECT CAST($23 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), "
+        "CAST($7 AS BIGINT), CAST($24 AS BIGINT), CAST($1 AS BIGINT) WHERE CAST($23 AS TEXT) <> ''"
     )
 }),
 written AS ({_INSERT_RECEIPT}),
 lines AS ({_LINES_POSTGRES}),
-told AS ({_EVENT} VALUES ($24, $25, $26, $27, $28))
+told AS ({_EVENT} VALUES ($25, $26, $27, $28, $29))
 """
 QUOTE_OPEN, CODE_FREE = "quote open", "code free"
 """What the writing of a receipt demands."""

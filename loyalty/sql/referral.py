@@ -43,7 +43,7 @@ _DUE = """
 UPDATE referral SET state = 'due', receipt_id = $2, changed_at = $3
 WHERE friend_id = $1 AND state = 'waiting'
 """
-# What has been given is taken back by `loyalty.referral`; then she waits again.
+# What is left of the purchase is looked at by `loyalty.referral`; it may take back what it gave.
 _UNDO = """
 UPDATE referral SET state = 'undone', changed_at = $2
 WHERE receipt_id = $1 AND state IN ('due', 'rewarded')
@@ -61,7 +61,7 @@ async def mark_due(friend_id: int, receipt_id: int, now: int) -> None:
 
 
 def undo_companion(receipt_id: int, now: int) -> Companion:
-    """The purchase that was rewarded is undone: what it gave is to be taken back."""
+    """The purchase is undone, or a part of it: what it gave is to be looked at again."""
     return Companion(f"unbrought AS ({_UNDO})", (receipt_id, now))
 
 
@@ -72,10 +72,10 @@ async def undo(receipt_id: int, now: int) -> None:
 
 # --- settling ---
 
-# EXPLAIN: the partial index referral_open.
+# EXPLAIN: the partial index referral_open, backwards: what is undone makes room for what is due.
 OPEN = """
 SELECT friend_id, referrer_id FROM referral WHERE state IN ('due', 'undone')
-ORDER BY state, friend_id LIMIT $1
+ORDER BY state DESC, friend_id DESC LIMIT $1
 """
 # Both at once, in id order, as everybody locks customers.
 LOCK_CUSTOMERS = """
@@ -83,12 +83,15 @@ SELECT id FROM customer WHERE id IN ($1, $2) ORDER BY id FOR NO KEY UPDATE
 """
 STATE = """
 SELECT f.state, f.joined_at, f.receipt_id, f.friend_accrual_id, f.referrer_accrual_id,
-  r.paid_minor, r.at, r.rules_revision, r.state AS receipt_state
+  r.paid_minor - (
+    SELECT CAST(COALESCE(SUM(b.refund_minor), 0) AS BIGINT) FROM receipt_return AS b
+    WHERE b.receipt_id = r.id) AS kept_minor,
+  r.at, r.rules_revision, r.state AS receipt_state
 FROM referral AS f LEFT JOIN receipt AS r ON r.id = f.receipt_id WHERE f.friend_id = $1
 """
 LOCKED = " FOR NO KEY UPDATE OF f"
 REWARDED_FRIENDS = """
-SELECT COUNT(referrer_accrual_id) FROM referral WHERE referrer_id = $1 AND state = 'rewarded'
+SELECT COUNT(referrer_accrual_id) FROM referral WHERE referrer_id = $1
 """
 REWARDED = """
 UPDATE referral SET state = 'rewarded', friend_accrual_id = $2, referrer_accrual_id = $3,

@@ -20,10 +20,10 @@ COLUMNS = """
     EXISTS (SELECT 1 FROM receipt AS o WHERE o.customer_id = {who}) ELSE FALSE END AS is_unsummed
 """
 EARNED = """
-  (SELECT CAST(COALESCE(SUM(e.earned_points), 0) AS BIGINT) FROM receipt AS e
+  (SELECT CAST(COALESCE(SUM(e.earned_points - e.promo_points), 0) AS BIGINT) FROM receipt AS e
     WHERE e.customer_id = {who} AND e.at >= {day} AND e.at < {day_end}
     AND e.state <> 'cancelled') AS day_points,
-  (SELECT CAST(COALESCE(SUM(e.earned_points), 0) AS BIGINT) FROM receipt AS e
+  (SELECT CAST(COALESCE(SUM(e.earned_points - e.promo_points), 0) AS BIGINT) FROM receipt AS e
     WHERE e.customer_id = {who} AND e.at >= {month} AND e.at < {month_end}
     AND e.state <> 'cancelled') AS month_points
 """

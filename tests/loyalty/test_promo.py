@@ -18,7 +18,7 @@ from loyalty.promo import OwnCode
 from loyalty.promo_campaigns import Campaign
 from loyalty.refusals import No, Refusal
 from loyalty.rule_book import Revision
-from loyalty.rules.earning_rules import EarningRules, Multiplier, When
+from loyalty.rules.earning_rules import EarningCaps, EarningRules, Multiplier, When
 from loyalty.rules.promo import Kind, Terms
 from tests.loyalty.people import BORIS, joined
 from tests.loyalty.tills import HERE, THERE, TillHand, give, open_shop, qr
@@ -142,6 +142,22 @@ async def test_what_a_code_has_promised_survives_another_purchase(
         " promo_points points=200"
     )
     assert await uses() == {"redeemed": 2}
+
+
+async def test_points_of_codes_use_up_no_cap_of_the_earning_rules(
+    programme: Programme, anna: CustomerView, till: TillHand
+) -> None:
+    caps = EarningCaps(receipt=60, day=90, month=100)
+    rules = replace(programme.rules, earning=EarningRules(caps=caps))
+    saved = await programme.book.save(ProgrammeDocument.of(rules), by="Марина", comment="проба")
+    assert isinstance(saved, Revision), saved
+    await campaign(programme, kind=Kind.POINTS, permille=0, points=500)
+    quote = await till.quote(anna.card_number, "R1", "5000.00", promo=["SPRING"])
+    receipt = await till.commit(quote.quote_id, "R1")
+    assert receipt.earned == 60 + 500
+    assert (await till.sell(anna.card_number, "R2", "5000.00")).earned == 30  # 90 a day
+    await till.cancel("R1")
+    assert (await till.sell(anna.card_number, "R3", "5000.00")).earned == 60
 
 
 async def test_a_gift_is_named_to_the_cashier(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loyalty.checkout import Back
 from loyalty.clock import VirtualClock
 from loyalty.customers import CustomerView
 from loyalty.database import query
@@ -197,6 +198,45 @@ async def test_what_has_been_spent_is_taken_back_by_the_rules_of_the_receipt(
     balance = await programme.ledger.balance(anna.id)
     assert isinstance(balance, Balance)
     assert (balance.available, balance.deficit) == (-owed, owed)
+    assert not (await verify()).findings
+
+
+@pytest.mark.parametrize("settled_first", [True, False])
+async def test_a_return_that_leaves_less_than_the_least_sum_takes_it_back(
+    programme: Programme, anna: CustomerView, settled_first: bool
+) -> None:
+    boris, till = await person(programme, 2), TillHand(programme)
+    await bring(programme, anna, boris)
+    await till.sell(boris.card_number, "R1", "500.00", "2x300.00")
+    if settled_first:
+        await programme.referrals.settle()
+    await till.take_back("R1", "B1", [Back(2, 2000)])  # 500 are left: just enough
+    await programme.referrals.settle()
+    assert await points(programme, anna) == 200
+    await till.take_back("R1", "B2", [Back(1, 10)])
+    await programme.referrals.settle()
+    assert (await points(programme, anna), await points(programme, boris)) == (0, 24)
+    await till.sell(boris.card_number, "R2", "500.00")
+    await programme.referrals.settle()
+    assert (await points(programme, anna), await points(programme, boris)) == (200, 149)
+    friends = await programme.referrals.friends(anna.id)
+    assert (friends.rewarded, friends.points) == (1, 200)
+    assert not (await verify()).findings
+
+
+async def test_a_small_return_opens_no_place_for_one_friend_too_many(
+    programme: Programme, anna: CustomerView
+) -> None:
+    programme.referrals.rules = replace(RULES, friends_max=1)
+    boris, vera, till = await person(programme, 2), await person(programme, 3), TillHand(programme)
+    for friend in (boris, vera):
+        await bring(programme, anna, friend)
+    await till.sell(boris.card_number, "R1", "500.00", "100.00")
+    await programme.referrals.settle()
+    await till.take_back("R1", "B1", [Back(2, 1000)])
+    await till.sell(vera.card_number, "R2", "500.00")
+    await programme.referrals.settle()
+    assert (await points(programme, anna), await points(programme, vera)) == (200, 125)
     assert not (await verify()).findings
 
 
