@@ -140,6 +140,11 @@ STATUS_OF: Mapping[No | Bad, HTTPStatus] = {
     No.RULES_OUTDATED: _S.CONFLICT,
     No.RULES_UNCHANGED: _S.CONFLICT,
     No.CURRENCY_IN_USE: _S.CONFLICT,
+    # tasks for operators
+    No.TASK_NOT_FOUND: _S.NOT_FOUND,
+    No.TASK_TAKEN: _S.CONFLICT,
+    No.TASK_DONE: _S.CONFLICT,
+    No.INVALID_TASK: _S.UNPROCESSABLE_ENTITY,
     # staff and their machines
     No.WRONG_PASSWORD: _S.UNAUTHORIZED,
     No.STAFF_DISABLED: _S.FORBIDDEN,
@@ -245,6 +250,10 @@ SENTENCES: Mapping[No | Bad, str] = {
     No.RULES_OUTDATED: "Somebody has saved other rules meanwhile. Look at them first.",
     No.RULES_UNCHANGED: "These are the rules already.",
     No.CURRENCY_IN_USE: "There are receipts in the old currency: it cannot be changed.",
+    No.TASK_NOT_FOUND: "There is no such task.",
+    No.TASK_TAKEN: "A colleague has taken this task.",
+    No.TASK_DONE: "This task is done already.",
+    No.INVALID_TASK: "A task does not end like this.",
     No.WRONG_PASSWORD: "The login or the password is wrong.",
     No.STAFF_DISABLED: "This account is closed.",
     No.ROLE_NOT_ALLOWED: "Your account may not do this.",

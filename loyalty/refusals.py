@@ -96,6 +96,11 @@ class No(StrEnum):
     RULES_OUTDATED = "rules_outdated"
     RULES_UNCHANGED = "rules_unchanged"
     CURRENCY_IN_USE = "currency_in_use"
+    # tasks for operators
+    TASK_NOT_FOUND = "task_not_found"
+    TASK_TAKEN = "task_taken"
+    TASK_DONE = "task_done"
+    INVALID_TASK = "invalid_task"
     # staff and their machines
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name, not a password
     STAFF_DISABLED = "staff_disabled"

@@ -22,6 +22,7 @@ CHAT = ("messenger", "webpush")
 """Nobody pays for an SMS about a receipt."""
 RECEIPT_TOLD_WITHIN = timedelta(days=3)
 """A receipt older than this is history: it is in the statement, nobody wants it announced."""
+TASK_TOLD_WITHIN = timedelta(days=7)
 
 log = structlog.get_logger(__name__)
 
@@ -46,14 +47,16 @@ class Notices:
     def drafts(self, event: EventRow) -> list[Draft]:
         """The messages that `event` calls for; most kinds call for none."""
         writer = self._writers().get(event.kind)
-        return [] if writer is None else [writer(event)]
+        draft = None if writer is None else writer(event)
+        return [] if draft is None else [draft]
 
-    def _writers(self) -> Mapping[str, Callable[[EventRow], Draft]]:
+    def _writers(self) -> Mapping[str, Callable[[EventRow], Draft | None]]:
         return {
             "receipt.committed": self._receipt,
             "receipt.cancelled": self._receipt,
             "referral.rewarded": _referral,
             "receipt.returned": self._return,
+            "task.done": _task,
         }
 
     def _receipt(self, event: EventRow) -> Draft:
@@ -120,6 +123,22 @@ def _referral(event: EventRow) -> Draft:
         priority=4,
         channels=CHAT,
         expires_at=event.at + RECEIPT_TOLD_WITHIN,
+    )
+
+
+def _task(event: EventRow) -> Draft | None:
+    """Who was unhappy learns that somebody has seen to it; of other tasks she knows nothing."""
+    told = event.payload
+    if told["kind"] != "detractor" or told["outcome"] == "needless":
+        return None
+    return Draft(
+        dedupe_key=f"event:{event.id}:task",
+        topic="service",
+        template="task_answered",
+        customer_id=event.customer_id,
+        context={"answer": told["answer"] or None},
+        priority=4,
+        expires_at=event.at + TASK_TOLD_WITHIN,
     )
 
 

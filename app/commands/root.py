@@ -18,6 +18,7 @@ from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
 from app.commands.staff import staff
+from app.commands.tasks import tasks
 from app.commands.templates import templates
 from app.commands.webpush import webpush
 from app.settings import Kind, setting_rows
@@ -33,6 +34,7 @@ GROUPS = {
     "ledger": ledger,
     "promo": promo,
     "messages": messages,
+    "tasks": tasks,
     "templates": templates,
     "rules": rules,
     "staff": staff,

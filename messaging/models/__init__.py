@@ -8,6 +8,7 @@ from messaging.models.outbox import (
     Preference,
     Suppression,
 )
+from messaging.models.tasks import Task
 from messaging.models.templates import TemplateRevision
 from messaging.models.tracking import Hit, OptInRequest
 from messaging.models.webchat import ChatMessage, ChatThread, DialogueState, UploadedFile
@@ -26,6 +27,7 @@ __all__ = [
     "Preference",
     "PushSubscription",
     "Suppression",
+    "Task",
     "TemplateRevision",
     "UploadedFile",
 ]
