@@ -12,6 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field
+from itertools import islice
 
 import asyncpg
 
@@ -107,20 +108,16 @@ class _UnderWay:
 
 async def chunked(commands: Commands, size: int) -> AsyncIterator[list[Command]]:
     """The commands in lists of `size`, drawn only as they are needed."""
-    chunk: list[Command] = []
-    async for command in _as_async(commands):
+    if not isinstance(commands, AsyncIterable):
+        drawn = iter(commands)
+        while chunk := list(islice(drawn, size)):
+            yield chunk
+        return
+    chunk = []
+    async for command in commands:
         chunk.append(command)
         if len(chunk) == size:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
-
-
-async def _as_async(commands: Commands) -> AsyncIterator[Command]:
-    if isinstance(commands, AsyncIterable):
-        async for command in commands:
-            yield command
-    else:
-        for command in commands:
-            yield command

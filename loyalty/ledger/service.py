@@ -32,7 +32,7 @@ from loyalty.rules.posting import Batch, NeedsLotsError
 
 BATCH_MAX = 512
 """Commands that share one commit at most."""
-BREATH = 16
+BREATH = 32
 """Commands judged at a stretch, part of a millisecond, while another chunk is being written."""
 TRIES_BEFORE_LOCKING = 3
 """Judgements without a lock before the accounts are locked first: somebody else is busy on them."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from loyalty.database import query_postgres, transaction
+from loyalty.database import connection, query_postgres, transaction
 from loyalty.ledger.companion import Companion, DemandError, shifted
 from loyalty.ledger.row_sets import (
     CHANGED_HOLD,
@@ -35,6 +35,7 @@ UNMET = "KA001"
 """What `kapsula_demand` (migration 0007) raises."""
 _ACCOUNTS_UNCHANGED = "accounts unchanged"
 # A hold's key is in a table of its own, out of sight of the unique index over all postings' keys.
+_STRIPES = "(SELECT array_agg(ARRAY[id, seq, balance]) FROM stripes)"
 _TAKEN = "taken AS MATERIALIZED (SELECT FROM ledger_hold WHERE key = ANY(${keys}::text[]))"
 
 
@@ -62,8 +63,8 @@ async def write_with(sets: RowSets, companion: Companion) -> bool:
 
 
 async def _fetch_yes(text: str, arguments: Sequence[Any]) -> bool:
-    [[yes]] = await query_postgres(text, arguments)
-    return bool(yes)
+    [row] = await query_postgres(text, arguments)
+    return bool(row[0])
 
 
 async def write(sets: RowSets) -> bool:
@@ -84,23 +85,49 @@ def _arguments(sets: RowSets, order: Sequence[tuple[str, Columns]]) -> list[Any]
 async def write_by_copy(sets: RowSets, after: Awaitable[bool] | None = None) -> bool:
     """The new rows by COPY, then (`after` another writing) the accounts under their locks.
 
-    Both, or neither.
+    The programme's postings come last, by COPY too: their numbers follow from its locked accounts.
+    All of it, or nothing.
     """
     try:
-        async with transaction() as db:
-            async with db.acquire_connection() as raw:
-                for table, columns in TABLES.items():
-                    if sets[table]:
-                        await raw.copy_records_to_table(
-                            table, records=sets[table], columns=[name for name, _ in columns]
-                        )
+        async with transaction():
+            for table in TABLES:
+                await _copy(table, sets[table])
             if after is not None and not await after:
                 raise _StaleError
-            if not await write({name: () if name in TABLES else sets[name] for name in sets}):
-                raise _StaleError
+            await _copy("ledger_posting", _numbered(sets["counter"], await _lock_and_update(sets)))
     except _StaleError:
         return False
     return True
+
+
+async def _copy(table: str, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        async with connection().acquire_connection() as raw:
+            columns = [name for name, _ in TABLES[table]]
+            await raw.copy_records_to_table(table, records=rows, columns=columns)
+
+
+async def _lock_and_update(sets: RowSets) -> Mapping[int, tuple[int, int]]:
+    """What `write` does to the accounts. Returns the last posting number and the balance that each
+    account of the programme had before. Raises _StaleError.
+    """
+    rest: RowSets = {name: sets[name] for name in sets if name not in TABLES and name != "counter"}
+    text, order = _statement(frozenset(name for name, rows in rest.items() if rows))
+    [[fresh, stripes]] = await query_postgres(text, _arguments(rest, order))
+    if not fresh:
+        raise _StaleError
+    return {account_id: (seq, balance) for account_id, seq, balance in stripes or ()}
+
+
+def _numbered(
+    counter: Sequence[Sequence[Any]], before: Mapping[int, tuple[int, int]]
+) -> list[tuple[int, ...]]:
+    """The programme's postings (`COUNTER`) as rows of their table."""
+    rows = []
+    for account_id, nth, transaction_id, points, running in counter:
+        seq, balance = before[account_id]
+        rows.append((account_id, seq + nth, transaction_id, points, balance + running))
+    return rows
 
 
 def is_one_posting(rows: Rows) -> bool:
@@ -192,7 +219,9 @@ def _statement(
                 "WHERE t.id = u.id AND (SELECT yes FROM fresh))"
             )
     if not companion:
-        return "WITH " + ",\n".join(steps) + "\nSELECT yes FROM fresh", tuple(order)
+        copied_later = "programme" in present and "counter" not in present
+        found = f"yes, {_STRIPES}" if copied_later else "yes, NULL"
+        return "WITH " + ",\n".join(steps) + f"\nSELECT {found} FROM fresh", tuple(order)
     if not present:
         steps, position = [], 1
     else:

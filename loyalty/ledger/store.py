@@ -129,7 +129,7 @@ async def load(needs: Needs) -> Loaded:
         "limits": [needs.lots[account_id] for account_id in some],
         "all": sorted(needs.all_lots),
         "with_lots": sorted(with_lots),
-        "keys": sorted(needs.keys),
+        "keys": list(needs.keys),
         "business": sorted(needs.business_keys),
         "holds": sorted(needs.holds),
         "originals": sorted(needs.originals),

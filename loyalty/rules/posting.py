@@ -448,21 +448,21 @@ class Batch:
         reverses_id: int | None = None,
     ) -> Posted:
         """Number, seal and write down one transaction."""
+        rows, account_id, points = self.rows, account.id, move.points
         transaction_id = self.next_id()
-        account.balance += move.points
-        account.seq += 1
+        account.balance = balance = account.balance + points
+        account.seq = seq = account.seq + 1
         if account.slides and move.kind in ACTIVITY:
             self._slide(account, command.at)
         for lot in move.made:
             lot.transaction_id = transaction_id
-            self.rows.new_lots[lot.id] = lot
-        takes = [(lot_id, points) for lot_id, points in sorted(move.takes.items()) if points]
-        for lot_id, points in takes:
-            self.rows.takes.append((transaction_id, lot_id, account.id, points))
+            rows.new_lots[lot.id] = lot
+        takes = sorted(take for take in move.takes.items() if take[1]) if move.takes else []
+        for lot_id, taken in takes:
+            rows.takes.append((transaction_id, lot_id, account_id, taken))
             self._touch_lot(account.lots[lot_id])
-        counter = programme_account_id(move.counter, account.id)
         columns = (
-            transaction_id, account.id, account.seq, move.kind, move.points, command.at, self.now,
+            transaction_id, account_id, seq, move.kind, points, command.at, self.now,
             command.key, command.business_key, reverses_id, command.reason, command.reference,
         )  # fmt: skip
         if self.chain:
@@ -471,15 +471,13 @@ class Batch:
                  0 if made.sliding_days else made.expires_at, made.sliding_days, made.origin_id)
                 for made in move.made
             ]  # fmt: skip
-            sealed = (*columns, mark.hex(), account.balance)
-            account.head = link(account.head, sealed, seals, takes)
-        self.rows.transactions.append((*columns, mark, account.head if self.chain else b""))
-        self.rows.postings.append(
-            (account.id, account.seq, transaction_id, move.points, account.balance)
-        )
-        self.rows.counter_postings.append((counter, transaction_id, -move.points))
+            account.head = link(account.head, (*columns, mark.hex(), balance), seals, takes)
+        rows.transactions.append((*columns, mark, account.head if self.chain else b""))
+        rows.postings.append((account_id, seq, transaction_id, points, balance))
+        counter = programme_account_id(move.counter, account_id)
+        rows.counter_postings.append((counter, transaction_id, -points))
         self._touch(account)
-        return Posted(transaction_id, move.points, account.balance, command.at)
+        return Posted(transaction_id, points, balance, command.at)
 
     def _slide(self, account: Account, at: int) -> None:
         """Activity moves the expiry of sliding lots on, never back."""
