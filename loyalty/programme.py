@@ -10,6 +10,7 @@ from loyalty.ledger import Ledger
 from loyalty.one_time_codes import OneTimeCodes
 from loyalty.promo import Promo
 from loyalty.promo_campaigns import PromoCampaigns
+from loyalty.recommendations import Recommendations
 from loyalty.referral import Referrals
 from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
@@ -32,6 +33,7 @@ class Programme:
     promo: Promo
     campaigns: PromoCampaigns
     referrals: Referrals
+    recommendations: Recommendations
 
     @property
     def rules(self) -> ProgrammeRules:
@@ -40,12 +42,14 @@ class Programme:
 
     async def tidy(self) -> None:
         """What has to be done now and then, by any one process: points whose time has come, holds
-        that timed out, tiers whose time has come, codes that are of no use to anybody."""
+        that timed out, tiers whose time has come, codes that are of no use to anybody, what is
+        bought together."""
         await self.ledger.release_due()
         await self.ledger.expire_due()
         await self.tiers.assess_due()
         await self.promo.tidy()
         await self.referrals.settle()
+        await self.recommendations.refresh_due()
         await self.checkout.forget_old()
         await self.cards.forget_old()
         await self.codes.forget_old()
@@ -78,4 +82,5 @@ def build_programme(
         promo=promo,
         campaigns=PromoCampaigns(clock),
         referrals=Referrals(clock, ledger, referral, book),
+        recommendations=Recommendations(clock, book),
     )

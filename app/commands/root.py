@@ -14,6 +14,7 @@ from app.commands.keys import keys
 from app.commands.ledger import ledger
 from app.commands.messages import messages
 from app.commands.promo import promo
+from app.commands.recommend import recommend
 from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
@@ -44,6 +45,7 @@ GROUPS = {
 }
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)
+app.command("recommend")(recommend)
 
 
 def _version(asked: bool) -> None:

@@ -21,6 +21,7 @@ from loyalty.models.receipts import (
     ReceiptLine,
     ShortCode,
 )
+from loyalty.models.recommendations import PairCount, ProductReach
 from loyalty.models.returns import ReceiptReturn, ReceiptReturnLine
 from loyalty.models.shops import ApiKey, Product, Shop, StaffMember, StaffSession, Till
 
@@ -38,7 +39,9 @@ __all__ = [
     "LedgerLot",
     "LedgerTransaction",
     "OneTimeCode",
+    "PairCount",
     "Product",
+    "ProductReach",
     "PromoBatch",
     "PromoCampaign",
     "PromoCode",
