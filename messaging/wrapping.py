@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from messaging.links import LINKS_MAX, TRAP_NTH, Links
 from messaging.templates import Body
+from messaging.templates.buttons import Button
 
 TRACKED_TOPICS = frozenset({"marketing", "survey"})
 """A receipt or a code is nobody's campaign: its links stay what they are, unless asked for."""
@@ -154,7 +155,14 @@ def _as_mail(body: Body, wrapping: _Wrapping) -> Body:
 
 
 def _as_chat(body: Body, wrapping: _Wrapping) -> Body:
-    return replace(body, html=_linked(body.html, wrapping))
+    html = _linked(body.html, wrapping)
+    buttons = tuple(tuple(_pressed(one, wrapping) for one in row) for row in body.buttons)
+    return replace(body, html=html, buttons=buttons)
+
+
+def _pressed(button: Button, wrapping: _Wrapping) -> Button:
+    click = wrapping.click(button.leads) if button.is_link else None
+    return button if click is None else replace(button, leads=click)
 
 
 def _as_text(body: Body, wrapping: _Wrapping) -> Body:

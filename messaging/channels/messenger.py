@@ -15,6 +15,7 @@ from aiogram.exceptions import (
     TelegramServerError,
     TelegramUnauthorizedError,
 )
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from messaging.channels.base import (
     Failed,
@@ -27,6 +28,7 @@ from messaging.channels.base import (
 )
 from messaging.channels.http import NOT_WRITTEN
 from messaging.templates import Body
+from messaging.templates.buttons import Button
 
 MAILING: ContextVar[bool] = ContextVar("mailing", default=False)
 """Set while this channel sends: what a bot sends otherwise is a reply, which nobody has paced."""
@@ -65,12 +67,24 @@ class MessengerChannel:
                 text=outgoing.body.html,
                 parse_mode=ParseMode.HTML,
                 disable_web_page_preview=True,
+                reply_markup=_keyboard(outgoing.body),
             )
         except TelegramAPIError as error:
             return verdict(error)
         finally:
             MAILING.reset(mailing)
         return Sent(str(sent.message_id))
+
+
+def _keyboard(body: Body) -> InlineKeyboardMarkup | None:
+    rows = [[_button(button) for button in row] for row in body.buttons]
+    return InlineKeyboardMarkup(inline_keyboard=rows) if rows else None
+
+
+def _button(button: Button) -> InlineKeyboardButton:
+    if button.is_link:
+        return InlineKeyboardButton(text=button.words, url=button.leads)
+    return InlineKeyboardButton(text=button.words, callback_data=button.leads)
 
 
 def verdict(error: TelegramAPIError) -> SendResult:

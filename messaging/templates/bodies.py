@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from messaging.templates.buttons import Rows
+
 Channel = Literal["messenger", "email", "sms", "webpush"]
 CHANNELS: tuple[Channel, ...] = ("messenger", "email", "sms", "webpush")
 Context = Mapping[str, Any]
@@ -23,12 +25,14 @@ class Body:
     """The words of one message. `plain` is for what knows no formatting (SMS, notifications).
 
     `html` is Telegram's subset for messengers, and for e-mail simple HTML or a whole document.
-    `subject` is a mail's, or the title of a notification; `text` are the words without HTML.
+    `subject` is a mail's, or the title of a notification; `text` are the words without HTML;
+    `buttons` stand under a messenger's message.
     """
 
     html: str
     subject: str = ""
     text: str = ""
+    buttons: Rows = ()
 
     @property
     def plain(self) -> str:

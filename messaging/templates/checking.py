@@ -11,13 +11,15 @@ from messaging.i18n import LANGUAGES
 from messaging.policy.advertising import Drugs, named
 from messaging.policy.sms_segments import segments
 from messaging.templates.bodies import CHANNELS, Reader, TemplateError
+from messaging.templates.buttons import ButtonsError, rows_of
 from messaging.templates.definition import Place, Template
 from messaging.templates.files import read
 from messaging.templates.markup import EMAIL, TELEGRAM, Fault, Subset, faults, looks_like_markup
 from messaging.templates.problems import Flaw, Problem
 from messaging.templates.samples import Sample, samples
 from messaging.templates.sandbox import linear, mistakes_in, names_in
-from messaging.templates.values import URL, Value, values_of
+from messaging.templates.urls import URL
+from messaging.templates.values import Value, values_of
 from messaging.templates.writing import (
     MESSENGER_SHOWN_MAX,
     NOTIFICATION_LENGTH_MAX,
@@ -178,7 +180,9 @@ def _written(writer: Writer, place: Place, tried: Iterable[Tried]) -> Iterator[P
         else:
             found = [_fault(place, one, "sample") for one in faults(text, subset)] if subset else []
             found += _too_long(place, sample, text)
-            if place.part == "link":
+            if place.part == "buttons":
+                found += _no_buttons(place, text)
+            elif place.part == "link":
                 if text and not URL.fullmatch(text):
                     found.append(Problem(Flaw.LINK_REFUSED, str(place), text[:30]))
             elif not text and sample.name not in _MAY_BE_EMPTY:
@@ -187,6 +191,14 @@ def _written(writer: Writer, place: Place, tried: Iterable[Tried]) -> Iterator[P
             if problem.flaw not in seen:
                 seen.add(problem.flaw)
                 yield problem
+
+
+def _no_buttons(place: Place, text: str) -> list[Problem]:
+    try:
+        rows_of(text)
+    except ButtonsError as error:
+        return [Problem(Flaw.NO_BUTTONS, str(place), str(error))]
+    return []
 
 
 def _with(text: str, sample: Sample) -> str:
@@ -207,7 +219,7 @@ def _too_long(place: Place, sample: Sample, text: str) -> list[Problem]:
             return (
                 [Problem(Flaw.SMS_LONG, where, str(parts))] if parts > SMS_SEGMENTS_WARNED else []
             )
-        case "messenger", _:
+        case "messenger", "text":
             length, length_max = len(plain_text(text, breaks_kept=True)), MESSENGER_SHOWN_MAX
         case "email", "subject":
             length, length_max = len(text), SUBJECT_LENGTH_MAX

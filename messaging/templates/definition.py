@@ -8,21 +8,22 @@ from typing import Any, Literal
 
 from messaging.templates.bodies import Channel
 
-Kind = Literal["text", "int", "points", "money", "currency", "date", "url", "medicine"]
+Kind = Literal["text", "int", "points", "money", "currency", "date", "url", "medicine", "id"]
 KINDS: tuple[Kind, ...] = (
-    "text", "int", "points", "money", "currency", "date", "url", "medicine",
+    "text", "int", "points", "money", "currency", "date", "url", "medicine", "id",
 )  # fmt: skip
-"""What a variable can be. money is in minor units; a medicine stays out of SMS and lock screens."""
+"""What a variable can be. money is in minor units; a medicine stays out of SMS and lock
+screens; an id is what buttons carry."""
 
 Topic = Literal["service", "marketing", "survey"]
 TOPICS: tuple[Topic, ...] = ("service", "marketing", "survey")
 PARTS: Mapping[Channel, tuple[str, ...]] = {
-    "messenger": ("text",),
+    "messenger": ("text", "buttons"),
     "email": ("subject", "html", "text"),
     "sms": ("text",),
     "webpush": ("title", "text", "link"),
 }
-OPTIONAL_PARTS = frozenset({("email", "text"), ("webpush", "link")})
+OPTIONAL_PARTS = frozenset({("messenger", "buttons"), ("email", "text"), ("webpush", "link")})
 HTML_PARTS = frozenset({("messenger", "text"), ("email", "html")})
 ONE_LINE_PARTS = frozenset({("email", "subject"), ("webpush", "title"), ("webpush", "link")})
 IN_SIGHT = frozenset({("sms", "text"), ("webpush", "title"), ("webpush", "text"),

@@ -36,6 +36,7 @@ class Flaw(StrEnum):
     TAG_UNBALANCED = "tag_unbalanced"
     BARE_CHARACTER = "bare_character"
     LINK_REFUSED = "link_refused"
+    NO_BUTTONS = "no_buttons"
     MARKUP_IN_PLAIN_TEXT = "markup_in_plain_text"
     LINE_BREAK = "line_break"
     WORDS_TOO_LONG = "words_too_long"
@@ -102,6 +103,7 @@ def _sentences(language: str, detail: str) -> dict[Flaw, str]:
         Flaw.TAG_UNBALANCED: _("A tag is not closed, or closed in the wrong order: <{detail}>"),
         Flaw.BARE_CHARACTER: _("Write &lt; for < and &amp; for &, near “{detail}”"),
         Flaw.LINK_REFUSED: _("A link leads to http(s)://, tel: or mailto:, not to “{detail}”"),
+        Flaw.NO_BUTTONS: _("Buttons are written [Words](data), a row a line: “{detail}”"),
         Flaw.MARKUP_IN_PLAIN_TEXT: _("No HTML is shown here: “{detail}”"),
         Flaw.LINE_BREAK: _("It has to be one line"),
         Flaw.WORDS_TOO_LONG: _("Too long: {detail} characters"),

@@ -17,7 +17,7 @@ HOSTILE = (
 SCRIPT_LINK = "javascript:alert(1)"
 _USUAL: dict[str, Any] = {
     "text": "Пример", "medicine": "Лекарство", "int": 21, "points": 21, "money": 123_450,
-    "currency": "RUB", "date": "2026-03-01", "url": "https://shop.example/a?b=1&c=2",
+    "id": "57", "currency": "RUB", "date": "2026-03-01", "url": "https://shop.example/a?b=1&c=2",
 }  # fmt: skip
 
 

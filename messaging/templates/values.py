@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 from messaging.templates.bodies import Context, TemplateError
 from messaging.templates.definition import Template, Variable
+from messaging.templates.urls import URL
 
 TEXT_LENGTH_MAX = 2_000
 LIST_LENGTH_MAX = 50
@@ -13,7 +14,7 @@ NUMBER_MAX = 10**15
 Value = str | int | date | None | list[str | int | date]
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """Control characters and halves of characters, which no channel can carry."""
-URL = re.compile(r"https?://[^\s<>\"'`\\^{|}]+")
+ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -67,6 +68,10 @@ def _one(variable: Variable, value: object) -> str | int | date:
             if isinstance(value, str) and CURRENCY.fullmatch(value):
                 return value
             raise _unfit(variable, "is no currency such as RUB")
+        case "id":
+            if isinstance(value, int | str) and ID.fullmatch(str(value)):
+                return str(value)
+            raise _unfit(variable, "is no id of Latin letters, digits, - and _")
         case "text" | "medicine":
             if not isinstance(value, str) and not is_number:
                 raise _unfit(variable, "is no text")

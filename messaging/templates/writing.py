@@ -8,15 +8,18 @@ from messaging.channels.email.texts import plain_text
 from messaging.i18n import supported
 from messaging.policy.sms_segments import encoding_of
 from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader, TemplateError
+from messaging.templates.buttons import ButtonsError, Rows, rows_of
 from messaging.templates.definition import Place, Template
 from messaging.templates.filters import short
 from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults
 from messaging.templates.problems import Flaw
 from messaging.templates.sandbox import Words, compiled
-from messaging.templates.values import URL, Value, values_of
+from messaging.templates.urls import URL
+from messaging.templates.values import Value, values_of
 
 LENGTH_MAX: Mapping[tuple[Channel, str], int] = {
     ("messenger", "text"): 12_000,  # of HTML; MESSENGER_SHOWN_MAX is of what is seen
+    ("messenger", "buttons"): 4_000,
     ("email", "subject"): 1_000,
     ("email", "html"): 100_000,
     ("email", "text"): 100_000,
@@ -56,7 +59,11 @@ class Writer:
         part = partial(self.text, language, known, values=values, reader=reader)
         match known:
             case "messenger":
-                return _borrowed(Body(self._markup(part("text"), TELEGRAM)), channel)
+                if channel != "messenger":
+                    return _borrowed(Body(self._markup(part("text"), TELEGRAM)), channel)
+                pressed = Place(language, known, "buttons") in self.template.words
+                buttons = self._buttons(part("buttons")) if pressed else ()
+                return Body(self._markup(part("text"), TELEGRAM), buttons=buttons)
             case "email":
                 page = self._markup(part("html"), EMAIL)
                 own_text = Place(language, known, "text") in self.template.words
@@ -120,6 +127,12 @@ class Writer:
         if link and not URL.fullmatch(link):
             raise TemplateError(f"{self.template.name}: {Flaw.LINK_REFUSED} {link[:60]}")
         return link
+
+    def _buttons(self, text: str) -> Rows:
+        try:
+            return rows_of(text)
+        except ButtonsError as error:
+            raise TemplateError(f"{self.template.name}: {Flaw.NO_BUTTONS} {error}") from error
 
     def _markup(self, markup: str, subset: Subset) -> str:
         """What a provider would refuse, or a reader should not get, is not sent."""
