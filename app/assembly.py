@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.sms import add_sms, sms_channel
 from app.webpush import PushRoom, push_room
 from bot.assembly import Fronts, build_dispatcher
+from bot.rehearsal import Telephones
 from bot.replies import RepliesFirst
 from bot.storage import dialogue_memory
 from bot.telegram import TokenError, add_webhook, make_telegram_bot
@@ -49,6 +50,17 @@ REQUEST_BYTES_MAX = 2 * 1024 * 1024
 """A camera frame of the till is the largest thing that anybody sends."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a simulation has in place of the world outside this process.
+
+    `telephones` are Telegram, and `pacer` knows the limits of providers that are not there.
+    """
+
+    telephones: Telephones
+    pacer: Pacer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +139,11 @@ async def open_house(
     secret: bytes,
     clock: Clock | None = None,
     channels: Iterable[Channel] = (),
+    outside: Outside | None = None,
 ) -> AsyncIterator[House]:
     """Open the database and put the house together; on leaving, everything is closed in order.
 
-    `channels` are those besides the messengers. SQLite is migrated here, since this is its only
+    `channels` are those besides the messengers, `outside` is given by simulations. SQLite is migrated here, since this is its only
     process; on Postgres an old schema raises SchemaError: `kapsula db migrate` comes first.
     """
     on_sqlite = settings.database_url.startswith("sqlite:")
@@ -143,7 +156,9 @@ async def open_house(
             )
         async with _redis(settings.redis_url) as redis:
             await BOOK.refresh(at_once=True)
-            house = _assemble(settings, secret, clock or SystemClock(), redis, channels)
+            house = _assemble(
+                settings, secret, clock or SystemClock(), redis, channels, outside
+            )
             await house.programme.book.open()
             try:
                 with events.listening(house.wakeups.wake):
@@ -165,6 +180,7 @@ def _assemble(
     clock: Clock,
     redis: Redis | None,
     channels: Iterable[Channel],
+    outside: Outside | None,
 ) -> House:
     programme = build_programme(
         clock=clock,
@@ -197,8 +213,9 @@ def _assemble(
         send_code=CodeSender(clock, lambda: programme.rules.name, wakeups),
         opt_ins=opt_ins if has_mail else None,
         attention=attention,
+        telephones=None if outside is None else outside.telephones,
     )
-    pacer: Pacer = LocalPacer() if redis is None else RedisPacer(redis)
+    pacer = _pacer(redis) if outside is None else outside.pacer
     messenger = MessengerChannel(fronts.bots)
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
     if fronts.telegram is not None:
@@ -241,6 +258,7 @@ def _fronts(
     send_code: CodeSender,
     opt_ins: OptIns | None,
     attention: Attention,
+    telephones: Telephones | None,
 ) -> Fronts:
     fanout: Fanout = LocalFanout() if redis is None else RedisFanout(redis)
     chats = build_dispatcher(
@@ -252,8 +270,8 @@ def _fronts(
         opt_ins=opt_ins,
         attention=attention,
     )
-    telegram = None
-    if (token := settings.telegram.token) is not None:
+    telegram = None if telephones is None else telephones.bot
+    if telegram is None and (token := settings.telegram.token) is not None:
         try:
             telegram = make_telegram_bot(token.get_secret_value(), settings.telegram.api_url)
         except TokenError:
@@ -265,6 +283,10 @@ def _fronts(
         webchat=make_webchat_bot(Transcript(programme.clock), fanout),
         telegram=telegram,
     )
+
+
+def _pacer(redis: Redis | None) -> Pacer:
+    return LocalPacer() if redis is None else RedisPacer(redis)
 
 
 @asynccontextmanager

@@ -94,7 +94,7 @@ def history(
     visits = [
         (at, i, reason)
         for i, person in enumerate(crowd)
-        for at, reason in _visits(person, chance, now)
+        for at, reason in visits_of(person, chance, now)
     ]
     visits.sort(key=lambda visit: (visit[0], visit[1]))
     purses = [_Purse() for _ in crowd]
@@ -107,7 +107,7 @@ def history(
     for at, i, course in visits:
         person, purse = crowd[i], purses[i]
         instant, closing = at.timestamp(), recorded_at(at, now).timestamp()
-        lines = _basket(person, course, at, chance)
+        lines = basket_of(person, course, at, chance)
         goods = [Goods(line.amount_minor) for line in lines]
         spend = 0
         if chance.random() < person.saver:
@@ -126,7 +126,7 @@ def recorded_at(at: datetime, now: datetime) -> datetime:
     return min(midnight + timedelta(days=7 - at.weekday()), now)
 
 
-def _visits(
+def visits_of(
     person: Person, chance: random.Random, now: datetime
 ) -> Iterator[tuple[datetime, Good | None]]:
     """When she comes, and for which standing medicine if for one. Never the same moment twice."""
@@ -163,7 +163,7 @@ _UTC_OFFSETS = {
 }
 
 
-def _basket(person: Person, course: Good | None, at: datetime, chance: random.Random) -> list[Sold]:
+def basket_of(person: Person, course: Good | None, at: datetime, chance: random.Random) -> list[Sold]:
     count = min(LINES_MAX, 1 + ceil(chance.expovariate(0.9)) - (1 if course else 0))
     chosen: dict[str, Sold] = {}
     if course is not None:

@@ -60,11 +60,11 @@ async def seed(
     now = clock.now()
     chance = random.Random(SEED)
     progress("shops", 0, 1)
-    await _write_goods()
-    seats = await _write_chain(now)
+    await write_goods()
+    seats = await write_chain(now)
     progress("shops", 1, 1)
     crowd = people(customers, chance=chance, now=now, days=DAYS)
-    ids = await _write_people(crowd, now, lambda done: progress("customers", done, len(crowd)))
+    ids = await write_people(crowd, now, lambda done: progress("customers", done, len(crowd)))
     await Ledger(clock).open_accounts(ids)
     sales = list(history(crowd, chance=chance, now=now, rules=rules))
     telling = Telling(rules, crowd, ids, seats, now)
@@ -84,7 +84,8 @@ async def _give_tiers(clock: Clock, rules: ProgrammeRules, progress: Callable[[i
     progress(await Tiers(clock, book).sum_up_all())
 
 
-async def _write_goods() -> None:
+async def write_goods() -> None:
+    """The products of the catalogue."""
     await Product.bulk_create(
         [
             Product(
@@ -102,7 +103,7 @@ async def _write_goods() -> None:
     )
 
 
-async def _write_chain(now: datetime) -> dict[tuple[str, int], Seat]:
+async def write_chain(now: datetime) -> dict[tuple[str, int], Seat]:
     """Shops, tills and staff; returns the seats by shop code and number of the till."""
     password_hash = await hash_password(PASSWORD)
     shops, tills = {}, {}
@@ -136,7 +137,7 @@ async def _write_chain(now: datetime) -> dict[tuple[str, int], Seat]:
     }
 
 
-async def _write_people(
+async def write_people(
     crowd: Sequence[Person], now: datetime, progress: Callable[[int], None]
 ) -> list[int]:
     ids = [next_id() for _ in crowd]

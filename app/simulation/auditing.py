@@ -1,0 +1,252 @@
+"""The daily checks, by the receivers' own logs: they ask none of the code that they check.
+
+Caps, quiet hours, consent and steps of journeys are judged by what has arrived where people look;
+the ledger by its proof; every message has to tell why it went or did not; and over the year nobody's
+birthday may have been passed over.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.simulation.people import LEAP_BORN, Life
+from app.simulation.receivers import Arrival
+from app.simulation.world import Told, World
+from loyalty.database import query
+from loyalty.instants import to_micros
+from loyalty.ledger.verify import verify
+from messaging.story import Story, story
+
+FINDINGS_SHOWN = 20
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """At most `limit` messages in any `window` to one person: what SPEC says to customers."""
+
+    name: str
+    limit: int
+    window: timedelta
+    topic: str = ""
+    kind: str = ""
+
+
+PROMISES = (
+    Promise("marketing, a day", 1, _DAY, topic="marketing"),
+    Promise("marketing, a week", 2, 7 * _DAY, topic="marketing"),
+    Promise("marketing, 30 days", 5, 30 * _DAY, topic="marketing"),
+    Promise("NPS, 90 days", 1, 90 * _DAY, kind="nps"),
+)
+QUIET_FROM, QUIET_UNTIL = 21, 9
+"""Hours of the customer's own clock; those that chose others are checked by their own choice."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is not as promised. `checked` counts what was looked at."""
+
+    checked: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, what: str, detail: str) -> None:
+        self.wrong[what] += 1
+        if len(self.examples) < FINDINGS_SHOWN:
+            self.examples.append(f"{what}: {detail}")
+
+
+@dataclass(slots=True)
+class _Got:
+    """What one person got: instants by promise, messages with the addresses they came to."""
+
+    by_promise: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    messages: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    steps: dict[str, int] = field(default_factory=dict)
+
+
+class Auditor:
+    """Hears of every arrival, and comes once a day."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._began = world.now
+        self._lives: list[Life] = []
+        self._joined: dict[int, datetime] = {}
+        self._got: dict[int, _Got] = defaultdict(_Got)
+        self._closed_until = 0
+        self.findings = Findings()
+
+    def meet(self, life: Life) -> None:
+        """Somebody has become a customer."""
+        self._lives.append(life)
+        self._joined[life.number] = self._world.now
+
+    # at each arrival
+
+    def arrived(self, life: Life | None, arrival: Arrival, told: Told | None) -> None:
+        """Somebody got something. `told` is the message that claims to be it."""
+        self.findings.checked["arrivals"] += 1
+        where = f"{arrival.address_kind} {arrival.address} at {arrival.at:%Y-%m-%d %H:%M}"
+        if told is None:
+            self.findings.add("came from nowhere", where)
+            return
+        if life is None:
+            if told.topic != "service":
+                self.findings.add("went to a stranger", f"{where}: message {told.message_id}")
+            return
+        got = self._got[life.number]
+        self._check_once(got, arrival, told, where)
+        if told.topic == "service":
+            self._check_quiet(life, arrival, told, where)
+            return
+        self._check_quiet(life, arrival, told, where)
+        self._check_wish(life, arrival, told, where)
+        if len(got.messages[told.message_id]) == 1:
+            self._check_promises(life, got, arrival.at, told)
+
+    def _check_once(self, got: _Got, arrival: Arrival, told: Told, where: str) -> None:
+        """A message comes to an address once, a step of a journey in one message."""
+        place = f"{arrival.address_kind}:{arrival.address}"
+        if place in got.messages[told.message_id]:
+            self.findings.add("came twice", f"{where}: message {told.message_id}")
+        got.messages[told.message_id].add(place)
+        if told.dedupe_key.startswith("journey:"):
+            self.findings.checked["journey steps"] += 1
+            if got.steps.setdefault(told.dedupe_key, told.message_id) != told.message_id:
+                self.findings.add("journey step twice", f"{where}: {told.dedupe_key}")
+
+    def _check_promises(self, life: Life, got: _Got, at: datetime, told: Told) -> None:
+        for promise in PROMISES:
+            if promise.topic not in ("", told.topic) or promise.kind not in ("", told.kind):
+                continue
+            recent = [each for each in got.by_promise[promise.name] if each > at - promise.window]
+            got.by_promise[promise.name] = [*recent, at]
+            self.findings.checked["caps"] += 1
+            if len(recent) >= promise.limit:
+                detail = f"customer {life.number} at {at:%Y-%m-%d %H:%M}, {told.dedupe_key}"
+                self.findings.add(f"cap violated ({promise.name})", detail)
+
+    def _check_quiet(self, life: Life, arrival: Arrival, told: Told, where: str) -> None:
+        """Urgent service messages may come at night; who has chosen her own hours is left out."""
+        if (told.urgent and told.topic == "service") or life.chose_settings:
+            return
+        self.findings.checked["quiet hours"] += 1
+        hour = arrival.at.astimezone(ZoneInfo(self._zone(life))).hour
+        if hour >= QUIET_FROM or hour < QUIET_UNTIL:
+            self.findings.add("woke somebody", f"{where}: {told.dedupe_key}")
+
+    def _zone(self, life: Life) -> str:
+        """Signed up at the till: that of the shop; in a chat: the programme's."""
+        if life.front == "none":
+            return life.person.shop.timezone
+        return self._world.house.programme.rules.timezone
+
+    def _check_wish(self, life: Life, arrival: Arrival, told: Told, where: str) -> None:
+        """No advertising to who has not agreed, or has stopped it."""
+        if told.topic != "marketing":
+            return
+        self.findings.checked["consent"] += 1
+        channel = {"phone": "sms", "email": "email"}.get(arrival.address_kind, "messenger")
+        if not life.agreed:
+            self.findings.add("advertised without consent", f"{where}: {told.dedupe_key}")
+        stopped = min(life.stopped.get(name, 1 << 62) for name in ("", channel))
+        if to_micros(arrival.at) > stopped:
+            self.findings.add("advertised after she had left", f"{where}: {told.dedupe_key}")
+        if life.blocked and arrival.address_kind == "telegram":
+            self.findings.add("came through a blocked bot", where)
+
+    # once a day
+
+    async def day(self) -> None:
+        await self._check_ledger()
+        await self._check_stories()
+        self.findings.checked["days"] += 1
+
+    async def _check_ledger(self) -> None:
+        report = await verify()
+        self.findings.checked["transactions verified"] += report.transactions
+        for found in report.findings:
+            self.findings.add(f"ledger: {found.what}", f"{found.account_id}: {found.detail}")
+
+    async def _check_stories(self) -> None:
+        """Every message that has ended since yesterday tells the whole of it."""
+        now = to_micros(self._world.now)
+        rows = await query(_CLOSED, None, self._closed_until, now)
+        for row in rows:
+            told = await story(row["id"])
+            assert told is not None
+            self.findings.checked["stories"] += 1
+            for missing in incomplete(told):
+                self.findings.add("does not explain itself", f"{told.dedupe_key}: {missing}")
+        self._closed_until = now
+        for row in await query(_OVERDUE, None, to_micros(self._world.now - _DAY)):
+            self.findings.add("forgotten in the outbox", row["dedupe_key"])
+
+    # at the end
+
+    async def year(self) -> None:
+        """What only the whole of it shows: birthdays."""
+        greeted = await _birthdays()
+        for life in self._lives:
+            for day in self._birthdays_of(life):
+                self.findings.checked["birthdays"] += 1
+                near = [at for at in greeted[life.id] if abs((at.date() - day).days) <= 8]
+                if not near:
+                    self.findings.add("birthday missed", f"customer {life.number} on {day}")
+                elif len(near) > 1:
+                    self.findings.add("birthday twice", f"customer {life.number} on {day}")
+
+    def _birthdays_of(self, life: Life) -> list[date]:
+        """Those for which there was time to greet: she was known eight days before."""
+        born = LEAP_BORN if life.number % 50 == 0 else life.person.born_on
+        first = self._joined[life.number].date() + timedelta(days=9)
+        last = self._world.now.date() - timedelta(days=2)
+        days = (birthday(born, year) for year in range(first.year, last.year + 1))
+        return [day for day in days if first <= day <= last]
+
+
+def birthday(born: date, year: int) -> date:
+    """When it is celebrated: who was born on 29 February, on the 28th of common years."""
+    try:
+        return born.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)
+
+
+async def _birthdays() -> defaultdict[int, list[datetime]]:
+    """When each customer's birthday message was written, sent or not."""
+    found: defaultdict[int, list[datetime]] = defaultdict(list)
+    for row in await query(_BIRTHDAYS):
+        found[row["customer_id"]].append(datetime.fromtimestamp(row["created_at"] / 1e6).astimezone())
+    return found
+
+
+def incomplete(told: Story) -> Sequence[str]:
+    """What a message does not say of itself."""
+    whats = [moment.what for moment in told.moments]
+    missing = []
+    if not told.dedupe_key:
+        missing.append("what called for it")
+    if not any(what.startswith("decided:") for what in whats):
+        missing.append("any decision")
+    if told.state == "sent" and "answered: sent" not in whats and "tried" not in whats:
+        missing.append("the try by which it went")
+    if told.state in ("skipped", "failed", "unknown") and not told.reason:
+        missing.append(f"why it was {told.state}")
+    if any(m.what in ("decided: wait", "decided: skip") and not m.reason for m in told.moments):
+        missing.append("why it waited")
+    return missing
+
+
+_CLOSED = """
+    SELECT id FROM message WHERE closed_at > $1 AND closed_at <= $2 ORDER BY id
+"""
+_OVERDUE = """
+    SELECT dedupe_key FROM message WHERE state IN ('queued', 'sending') AND not_before < $1
+"""
+_BIRTHDAYS = """
+    SELECT customer_id, created_at FROM message WHERE kind = 'birthday'
+"""
