@@ -143,8 +143,9 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Open the database and put the house together; on leaving, everything is closed in order.
 
-    `channels` are those besides the messengers, `outside` is given by simulations. SQLite is migrated here, since this is its only
-    process; on Postgres an old schema raises SchemaError: `kapsula db migrate` comes first.
+    `channels` are those besides the messengers, `outside` is given by simulations. SQLite is
+    migrated here, since this is its only process; on Postgres an old schema raises SchemaError:
+    `kapsula db migrate` comes first.
     """
     on_sqlite = settings.database_url.startswith("sqlite:")
     async with database(
@@ -157,7 +158,12 @@ async def open_house(
         async with _redis(settings.redis_url) as redis:
             await BOOK.refresh(at_once=True)
             house = _assemble(
-                settings, secret, clock or SystemClock(), redis, channels, outside
+                settings,
+                secret,
+                clock or SystemClock(),
+                redis,
+                channels=channels,
+                outside=outside,
             )
             await house.programme.book.open()
             try:
@@ -179,6 +185,7 @@ def _assemble(
     secret: bytes,
     clock: Clock,
     redis: Redis | None,
+    *,
     channels: Iterable[Channel],
     outside: Outside | None,
 ) -> House:

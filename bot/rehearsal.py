@@ -225,5 +225,3 @@ class _Session(BaseSession):
         self, *_args: Any, **_kwargs: Any
     ) -> AsyncGenerator[bytes, None]:  # pragma: no cover - nobody downloads anything here
         raise NotImplementedError
-
-

@@ -34,7 +34,6 @@ class IdSource:
         high, low = last >> _COUNTER_BITS, last & _COUNTER_MASK
         return (((high << _NODE_BITS) | self._node) << _COUNTER_BITS) | low
 
-
     @contextmanager
     def by(self, now_ms: Callable[[], int], node: int) -> Iterator[None]:
         """Number by another clock and as another process, for the block."""

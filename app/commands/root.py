@@ -18,6 +18,7 @@ from app.commands.recommend import recommend
 from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
+from app.commands.simulate import simulate
 from app.commands.staff import staff
 from app.commands.tasks import tasks
 from app.commands.templates import templates
@@ -107,6 +108,9 @@ def serve(
         except ExceptionGroup:
             structlog.get_logger(__name__).exception("process_broke", kind=kind)
             raise typer.Exit(1) from None
+
+
+app.command()(simulate)
 
 
 @app.command()

@@ -163,7 +163,9 @@ _UTC_OFFSETS = {
 }
 
 
-def basket_of(person: Person, course: Good | None, at: datetime, chance: random.Random) -> list[Sold]:
+def basket_of(
+    person: Person, course: Good | None, at: datetime, chance: random.Random
+) -> list[Sold]:
     count = min(LINES_MAX, 1 + ceil(chance.expovariate(0.9)) - (1 if course else 0))
     chosen: dict[str, Sold] = {}
     if course is not None:

@@ -211,10 +211,11 @@ async def _follow_links(world: World, life: Life, arrival: Arrival) -> None:
             if letter is not None:
                 await world.house.opt_ins.confirm(letter)
                 world.done["confirmed an e-mail address"] += 1
-        elif found[1] == "c" and life.happens(life.character.clicks):
-            if read := links.hits.read(Kind.CLICK, found[2]):
-                await _hit(world, read[0], Kind.CLICK, read[1])
-                world.done["clicked"] += 1
+        if found[1] == "c" and life.happens(life.character.clicks):
+            read = links.hits.read(Kind.CLICK, found[2])
+            assert read is not None, link
+            await _hit(world, read[0], Kind.CLICK, read[1])
+            world.done["clicked"] += 1
 
 
 async def _hit(world: World, attempt_id: int, kind: Kind, nth: int) -> None:

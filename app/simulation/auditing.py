@@ -1,8 +1,8 @@
 """The daily checks, by the receivers' own logs: they ask none of the code that they check.
 
 Caps, quiet hours, consent and steps of journeys are judged by what has arrived where people look;
-the ledger by its proof; every message has to tell why it went or did not; and over the year nobody's
-birthday may have been passed over.
+the ledger by its proof; every message has to tell why it went or did not; and over the year
+nobody's birthday may have been passed over.
 """
 
 from collections import Counter, defaultdict
@@ -18,6 +18,7 @@ from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.ledger.verify import verify
 from messaging.story import Story, story
+from messaging.templates.book import built_in
 
 FINDINGS_SHOWN = 20
 _DAY = timedelta(days=1)
@@ -189,6 +190,8 @@ class Auditor:
 
     async def year(self) -> None:
         """What only the whole of it shows: birthdays."""
+        if not _greets():
+            return
         greeted = await _birthdays()
         for life in self._lives:
             for day in self._birthdays_of(life):
@@ -216,11 +219,18 @@ def birthday(born: date, year: int) -> date:
         return date(year, 2, 28)
 
 
+def _greets() -> bool:
+    """Whether the house has words for birthdays at all."""
+    return "birthday" in built_in()
+
+
 async def _birthdays() -> defaultdict[int, list[datetime]]:
     """When each customer's birthday message was written, sent or not."""
     found: defaultdict[int, list[datetime]] = defaultdict(list)
     for row in await query(_BIRTHDAYS):
-        found[row["customer_id"]].append(datetime.fromtimestamp(row["created_at"] / 1e6).astimezone())
+        found[row["customer_id"]].append(
+            datetime.fromtimestamp(row["created_at"] / 1e6).astimezone()
+        )
     return found
 
 

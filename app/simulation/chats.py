@@ -1,4 +1,4 @@
-"""The two fronts as somebody with a thumb uses them: she writes, presses, and sees what stands there.
+"""The two fronts as somebody with a thumb uses them: she writes, presses, sees what stands there.
 
 Both feed the real dialogues. Telegram's telephones are in memory, the web chat is its transcript.
 """
@@ -6,10 +6,10 @@ Both feed the real dialogues. Telegram's telephones are in memory, the web chat 
 from collections.abc import Sequence
 from typing import Protocol
 
+from app.assembly import House
 from bot.rehearsal import Telephones
 from bot.webchat.session import WebchatSession
 from bot.webchat.updates import click_update, feed, start_update, text_update
-from app.assembly import House
 
 Button = tuple[int, str, str]
 """Number of the message, label, data."""
@@ -90,13 +90,15 @@ class WebChat:
     async def say(self, text: str) -> None:
         thread = await self._transcript.thread(self._thread_id)
         row = await self._transcript.add(self._thread_id, {"text": text}, outgoing=False)
-        assert thread is not None and row is not None
+        assert thread is not None
+        assert row is not None
         await self._feed(text_update(thread, row))
 
     async def press(self, number: int, data: str) -> None:
         thread = await self._transcript.thread(self._thread_id)
         row = await self._transcript.get(self._thread_id, number)
-        assert thread is not None and row is not None
+        assert thread is not None
+        assert row is not None
         await self._feed(click_update(thread, row, str(number), data))
 
     async def look(self) -> None:

@@ -172,4 +172,3 @@ class Year:
             await acting.stop_advertising(self._world, life, arrival)
             if life.happens(character.returns):
                 self._in(life, 40, lambda: acting.come_back(self._world, life))
-

@@ -9,11 +9,11 @@ codes that are drawn here can be guessed by whoever knows the seed.
 import random
 import secrets
 import sqlite3
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import aiosqlite
 
@@ -30,14 +30,14 @@ def repeatable(seed: int, clock: Clock) -> Iterator[None]:
         stack.callback(random.setstate, before)
         random.seed(f"jitter:{seed}")
         stack.enter_context(numbered_by(lambda: int(clock.now().timestamp() * 1000), 0))
-        stack.enter_context(_drawn_from(dice))
-        stack.enter_context(patch.object(aiosqlite, "connect", _connect_here))
+        stack.enter_context(_having(secrets, _drawn_from(dice)))
+        stack.enter_context(_having(aiosqlite, {"connect": _connect_here}))
         yield
 
 
-@contextmanager
-def _drawn_from(dice: random.Random) -> Iterator[None]:
-    draws: dict[str, Callable[..., Any]] = {
+def _drawn_from(dice: random.Random) -> Mapping[str, Callable[..., Any]]:
+    """What `secrets` offers, from these dice."""
+    return {
         "randbelow": dice.randrange,
         "randbits": dice.getrandbits,
         "choice": dice.choice,
@@ -45,8 +45,17 @@ def _drawn_from(dice: random.Random) -> Iterator[None]:
         "token_hex": lambda count=32: dice.randbytes(count).hex(),
         "token_urlsafe": lambda count=32: dice.randbytes(count).hex(),
     }
-    with patch.multiple(secrets, **draws):
+
+
+@contextmanager
+def _having(module: ModuleType, others: Mapping[str, Any]) -> Iterator[None]:
+    """Functions of a module replaced for the block."""
+    before = {name: getattr(module, name) for name in others}
+    vars(module).update(others)
+    try:
         yield
+    finally:
+        vars(module).update(before)
 
 
 class _Here(aiosqlite.Connection):

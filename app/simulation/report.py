@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,9 @@ class Row:
     open: int = 0
     cost: int = 0
 
+    def record(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YearReport:
@@ -70,13 +73,17 @@ class YearReport:
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        kept = {each.name: getattr(self, each.name) for each in fields(self)}
+        return kept | {
+            "rows": {name: row.record() for name, row in self.rows.items()},
+            "checked": dict(self.findings.checked),
+            "findings": dict(self.findings.wrong),
+            "examples": self.findings.examples,
+        }
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield (
-            f"{self.customers} customers, {self.days} days from {self.start}, seed {self.seed}"
-        )
+        yield (f"{self.customers} customers, {self.days} days from {self.start}, seed {self.seed}")
         yield from _section("What people did", _figures(self.done))
         yield from _section("Points", _points(self.points))
         yield from _section("What was said, and how", _table(self.rows))
@@ -121,9 +128,7 @@ def _table(rows: Mapping[str, Row]) -> Iterator[str]:
         yield f"{name:<28}" + "".join(f"{cell:>11,}" for cell in cells) + cost
 
 
-async def report_of(
-    world: World, findings: Findings, *, days: int, start: datetime
-) -> YearReport:
+async def report_of(world: World, findings: Findings, *, days: int, start: datetime) -> YearReport:
     """Gathered from the database after the last day."""
     rows: defaultdict[str, Row] = defaultdict(Row)
     reasons: Counter[str] = Counter()

@@ -26,9 +26,7 @@ async def simulate(
     """Live the year in a database of its own, at `keep` or nowhere that lasts."""
     with tempfile.TemporaryDirectory(prefix="kapsula-year-") as folder:
         path = keep or Path(folder) / "year.sqlite3"
-        async with new_world(
-            path, customers=customers, days=days, seed=seed, start=start
-        ) as world:
+        async with new_world(path, customers=customers, days=days, seed=seed, start=start) as world:
             auditor = Auditor(world)
             await Year(world, auditor, days=days).run(progress)
             await auditor.year()

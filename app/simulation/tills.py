@@ -39,7 +39,7 @@ async def buy(world: World, life: Life, course: Good | None) -> Bought | None:
     world.done["paid_minor"] += answer.paid_minor
     world.done["spent_points"] += answer.spent
     world.done["earned_points"] += answer.earned
-    world.done["promo_codes"] += sum(promo.refusal is None for promo in answer.promos)
+    world.done["promo_codes"] += sum(promo.is_applied for promo in answer.promos)
     return Bought(seat, number, [line.quantity_milli for line in lines])
 
 
@@ -111,7 +111,7 @@ async def give_back(world: World, life: Life, bought: Bought) -> None:
         world.refused("return", answer)
         return
     world.done["returns"] += 1
-    world.done["returned_minor"] += answer.refund_minor
+    world.done["returned_minor"] += answer.moves.refund_minor
 
 
 async def cancel(world: World, bought: Bought, at: datetime) -> None:
@@ -126,5 +126,3 @@ async def cancel(world: World, bought: Bought, at: datetime) -> None:
         world.refused("cancel", answer)
         return
     world.done["cancels"] += 1
-
-

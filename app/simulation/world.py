@@ -143,8 +143,8 @@ _MESSAGES = """
     SELECT a.address, a.provider_id, a.id AS attempt_id, m.id AS message_id, m.topic, m.kind,
         m.source, m.template, m.dedupe_key, m.urgent
     FROM attempt a JOIN message m ON m.id = a.message_id
-    WHERE a.address IN (SELECT value FROM json_each($1)) AND a.channel IN ('messenger', 'sms', 'email')
-        AND a.finished_at >= $2
+    WHERE a.channel IN ('messenger', 'sms', 'email') AND a.finished_at >= $2
+        AND a.address IN (SELECT value FROM json_each($1))
 """
 
 
