@@ -73,6 +73,7 @@ class Notices:
                 "currency": self.currency,
                 "total_minor": told["total_minor"],
                 "paid_minor": told["paid_minor"],
+                "discount_minor": told.get("discount_minor"),
                 "spent": told["spent"],
                 "earned": told["earned"],
                 "returned": told["returned"],

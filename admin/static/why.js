@@ -1,6 +1,6 @@
 // The customer's tier and why each line earns what it does, as the server's answers tell it.
 import { element } from "./state.js";
-import { decimal, money, number, points, t } from "./words.js";
+import { decimal, money, moreRules, number, points, t } from "./words.js";
 
 // "Silver · 1 200 ₽ more to Gold"; "" where the programme has no tiers.
 export function tierWords(tier) {
@@ -34,6 +34,7 @@ const SAY = {
     return name ? t("{percent}% of {paid} ({tier})", values) : t("{percent}% of {paid}", values);
   },
   multiplier: ({ data, name }) => t("×{times}: {name}", { times: decimal(data.percent, 2), name: name ?? data.code }),
+  more_multipliers: ({ data }) => moreRules(data.count),
   excluded_from_earning: () => t("no points for these goods"),
   nothing_paid: () => t("paid with points, so nothing is earned"),
   below_minimum: ({ data }) => t("points are given from {sum} a purchase", { sum: money(data.min_minor) }),

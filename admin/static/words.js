@@ -26,14 +26,21 @@ export function decimal(value, places) {
 
 // "1 234 points", in the right plural form.
 export function points(n) {
-  const form = source.points[plural.select(Math.abs(n))] ?? source.points.other;
-  return form.replace("{count}", number(n));
+  return form("points", n).replace("{count}", number(n));
+}
+
+// "and 2 more rules".
+export function moreRules(n) {
+  return form("more rules", n).replace("{count}", number(n));
 }
 
 // The word alone, for a figure that stands apart.
 export function pointsWord(n) {
-  const form = source.points[plural.select(Math.abs(n))] ?? source.points.other;
-  return form.replace("{count}", "").trim();
+  return form("points", n).replace("{count}", "").trim();
+}
+
+function form(what, n) {
+  return source.counted[what][plural.select(Math.abs(n))] ?? source.counted[what].other;
 }
 
 export function money(minor) {

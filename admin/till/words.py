@@ -13,6 +13,10 @@ from messaging.i18n import catalogue, supported
 
 _SCRIPTS = Path(__file__).parent.parent / "static"
 _CALL = re.compile(r'\bt\(\s*"((?:[^"\\]|\\.)*)"')
+_COUNTED = {
+    "points": ("{count} point", "{count} points"),
+    "more rules": ("and {count} more rule", "and {count} more rules"),
+}
 _COUNTS_BY_FORM = {"one": 1, "few": 2, "many": 5, "other": 1000}
 
 
@@ -29,13 +33,13 @@ def sentences() -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def words(language: str) -> dict[str, Any]:
-    """`sentences` by message id, and the forms of "{count} points" by CLDR plural category."""
+    """`sentences` by message id, and the forms of what is counted by CLDR plural category."""
     texts = catalogue(supported(language))
-    forms = {
-        form: texts.ngettext("{count} point", "{count} points", count)
-        for form, count in _COUNTS_BY_FORM.items()
+    counted = {
+        what: {form: texts.ngettext(*ids, count) for form, count in _COUNTS_BY_FORM.items()}
+        for what, ids in _COUNTED.items()
     }
     return {
         "sentences": {sentence: texts.gettext(sentence) for sentence in sentences()},
-        "points": forms,
+        "counted": counted,
     }

@@ -24,7 +24,11 @@ from playwright.async_api import Browser, Page, expect
 from app.database import database
 from app.demo.seed import seed
 from loyalty.clock import VirtualClock
+from loyalty.programme import build_programme
+from loyalty.promo_campaigns import Campaign
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import Kind, Terms
+from tests.admin.people import SECRET
 from tests.availability import chromium_absence, require
 from tests.browser.chromium import chromium, film
 from tests.browser.customer import COMES_BACK_MS, Customer
@@ -44,7 +48,13 @@ def pharmacy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def make() -> None:
         async with database(f"sqlite://{path}"):
-            await seed(VirtualClock(datetime.now(UTC)), ProgrammeRules(), _silent, customers=40)
+            clock = VirtualClock(datetime.now(UTC))
+            await seed(clock, ProgrammeRules(), _silent, customers=40)
+            programme = build_programme(clock=clock, secret=SECRET, rules=ProgrammeRules())
+            autumn = Terms(kind=Kind.PERCENT, permille=100, per_customer_max=1)
+            made = await programme.campaigns.create("a", "Осень", autumn, shared_code="ОСЕНЬ10")
+            assert isinstance(made, Campaign)
+            await programme.stop()
 
     asyncio.run(make())
     return path
@@ -175,11 +185,16 @@ async def test_from_the_chat_to_the_till_and_back(demo: Demo, tmp_path: Path) ->
         await customer.sees("R-1", "отмен")
 
 
-async def test_a_part_of_the_goods_comes_back(demo: Demo) -> None:
-    """Two of a kind bought with points, one returned at the till, the rest: she sees each step."""
+async def test_a_promo_code_points_and_a_part_of_the_goods_comes_back(demo: Demo) -> None:
+    """Two of a kind bought with her promo code and points, one returned at the till, then the
+    rest: she sees each step in the chat."""
     async with chromium() as phone, chromium() as counter:
         customer = await her(phone, demo)
         await customer.joins()
+        await customer.taps("Промокоды")
+        await customer.taps("Ввести промокод")
+        await customer.writes("осень-10")
+        await customer.sees("Промокод ваш!", "скидка 10 %", "Осень")
         [code] = zxingcpp.read_barcodes(await her_screen_with_the_card(customer))
         till = await at_the_till(counter, demo)
         await till.fill("#card", code.text)
@@ -190,11 +205,15 @@ async def test_a_part_of_the_goods_comes_back(demo: Demo) -> None:
         await till.locator("#goods-found li").first.click()
         await till.locator("#goods-lines button").last.click()
         await expect(till.locator("#goods-lines output")).to_have_text("2")
+        await till.locator(".promo-offer", has_text="−10 %").click()
+        await expect(till.locator(".promo-row[data-state=good]")).to_contain_text("Осень")
         await till.click("[name=mode][value=spend]")
         await till.fill("#spend-exact", "60")
         await expect(till.locator("#confirm")).to_contain_text("Списать 60 бонусов")
         await till.click("#confirm")
-        await customer.sees("Чек № R-9", "Списано: 60 бонусов")
+        await customer.sees("Чек № R-9", "Скидка по промокоду", "Списано: 60 бонусов")
+        await customer.writes("мои промокоды")
+        await customer.sees("Сейчас у вас нет промокодов")
 
         await till.click("#next")
         await till.click("#recent-rows [data-number=R-9] .take-back")
@@ -209,6 +228,8 @@ async def test_a_part_of_the_goods_comes_back(demo: Demo) -> None:
         await expect(till.locator("#return-confirm")).to_be_enabled()  # the only one left
         await till.click("#return-confirm")
         await customer.sees("Чек № R-9: всё возвращено", "Баланс: 100 бонусов")
+        await customer.writes("мои промокоды")
+        await customer.sees("скидка 10 %", "Осень")  # nothing is left of the receipt: it is free
         await customer.taps("Мои бонусы")
         await customer.sees("возврат товара, бонусы вернулись")
 

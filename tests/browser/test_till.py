@@ -17,7 +17,7 @@ from app.database import database
 from loyalty.clock import SystemClock
 from loyalty.models import Receipt
 from loyalty.programme import Programme, build_programme
-from loyalty.rules.earning_rules import EarningRules, Multiplier, Selection
+from loyalty.rules.earning_rules import Combine, EarningRules, Multiplier, Selection
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.tiers import Tier, TierRules
 from tests.admin.people import PASSWORD, SECRET, open_chain
@@ -531,4 +531,30 @@ class TestRules:
             "5 % от 412,00 ₽ · ×2: Вдвойне за здоровье", use_inner_text=True
         )
         await expect(row.locator("b")).to_have_text("+41")
+        assert pharmacy.complaints == []
+
+
+class TestWithManyRules:
+    """Four multipliers fit one line."""
+
+    @pytest.fixture
+    def rules(self) -> ProgrammeRules:
+        doubled = tuple(
+            Multiplier(code=f"m{n}", times_percent=200, name_ru=f"Акция {n}") for n in range(4)
+        )
+        return ProgrammeRules(earning=EarningRules(multipliers=doubled, combine=Combine.ADD))
+
+    async def test_a_few_rules_are_named_and_the_rest_counted(
+        self, pharmacy: Pharmacy, browser: Browser
+    ) -> None:
+        page = await at_the_till(browser, pharmacy)
+        await page.fill("#card", ANNA)
+        await page.click("#card-find")
+        await page.fill("#number", "R-1")
+        await page.fill("#sum", "100")
+        await expect(page.locator("#will-earn")).to_have_text("+25 бонусов")
+        await page.click("#why summary")
+        await expect(page.locator("#why-rows small")).to_have_text(
+            "5 % от 100,00 ₽ · ×2: Акция 0 · ×2: Акция 1 · и ещё 2 правила", use_inner_text=True
+        )
         assert pharmacy.complaints == []

@@ -44,6 +44,9 @@ def test_a_receipt_in_the_chat() -> None:
         "🧾 <b>Receipt No. 17</b>\nTotal RUB 1,234.50\n\n"
         "➕ Earned: <b>21 points</b>\n💳 Balance: <b>1,002 points</b>"
     )
+    assert shown("receipt_committed", {**plain, "discount_minor": 15_000}).startswith(
+        "🧾 <b>Чек № 17</b>\nСумма 1 234,50 ₽\n🎟 Скидка по промокоду: 150 ₽\n\n➕"
+    )
     nothing = {**plain, "earned": 0}
     assert shown("receipt_committed", nothing) == (
         "🧾 <b>Чек № 17</b>\nСумма 1 234,50 ₽\n\n💳 Баланс: <b>1 002 бонуса</b>"
