@@ -21,7 +21,7 @@ from loyalty.clock import VirtualClock
 from loyalty.instants import from_micros, to_micros
 from loyalty.ledger import Balance, verify
 from loyalty.models import Shop
-from loyalty.programme import build_programme
+from loyalty.programme import Programme, build_programme
 from loyalty.refusals import No, Refusal
 from loyalty.rules.commands import Accrue, Clawback, Posted
 from loyalty.rules.programme import ProgrammeRules
@@ -37,6 +37,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 EARNED_LIVE_DAYS, GRACE_DAYS = 12, 3
 SOLD_AT = SoldAt(till="t1")
 _people = itertools.count(1)
+
+
+async def somebody(programme: Programme, nth: int) -> int:
+    phone = f"+7900{nth:07d}"
+    return (await joined(programme, phone=phone, front_value=str(nth))).id
 
 
 @dataclass
@@ -68,6 +73,8 @@ class Sold:
 class TillsAgainstAuditor(RuleBasedStateMachine):
     run: Callable[..., Any]
     """Runs a coroutine on the loop and database of the test."""
+    handed: list[str] = []  # noqa: RUF012 - never changed, only replaced
+    """Promo codes for the next receipt."""
 
     @initialize(
         policy=st.sampled_from(list(Clawback)),
@@ -86,7 +93,7 @@ class TillsAgainstAuditor(RuleBasedStateMachine):
             cancel_clawback=policy,
             cancel_grace_days=grace,
         )
-        self.programme = build_programme(clock=self.clock, secret=SECRET, rules=self.rules_)
+        self.programme = self.build()
         self.count = itertools.count(1)
         self.nth = next(_people)
         self.her = self.run(self._join())
@@ -94,12 +101,18 @@ class TillsAgainstAuditor(RuleBasedStateMachine):
         self.sold: dict[str, Sold] = {}
         self.told: list[tuple[dict[str, Any], ReturnAnswer]] = []
         self.gifts = self.expired = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """What else a history begins with."""
+
+    def build(self) -> Programme:
+        return build_programme(clock=self.clock, secret=SECRET, rules=self.rules_)
 
     async def _join(self) -> int:
         if not await Shop.exists():
             await open_shop()
-        phone = f"+7900{self.nth:07d}"
-        return (await joined(self.programme, phone=phone, front_value=str(self.nth))).id
+        return await somebody(self.programme, self.nth)
 
     @property
     def now(self) -> int:
@@ -126,6 +139,10 @@ class TillsAgainstAuditor(RuleBasedStateMachine):
         wish=st.integers(0, 60),
     )
     def sell(self, goods: list[tuple[int, int]], wish: int) -> None:
+        self.sell_goods(goods, wish)
+
+    def sell_goods(self, goods: list[tuple[int, int]], wish: int) -> None:
+        """Quantities and amounts."""
         number = self.name()
         lines = [Line("cream", "", quantity, 1, amount) for quantity, amount in goods]
         quoted = self.run(self._quote(number, lines, "max"))
@@ -137,6 +154,10 @@ class TillsAgainstAuditor(RuleBasedStateMachine):
             )
         )
         assert isinstance(answer, ReceiptAnswer)
+        self.note(number, lines, answer)
+
+    def note(self, number: str, lines: list[Line], answer: ReceiptAnswer) -> None:
+        """The auditor writes a receipt down."""
         if answer.spent:
             assert self.purse.spend(f"{number} spent", answer.spent, self.now)
         if answer.earned:
@@ -157,6 +178,7 @@ class TillsAgainstAuditor(RuleBasedStateMachine):
             receipt_number=number,
             lines=lines,
             spend=spend,
+            promo_codes=self.handed,
         )
         assert isinstance(quoted, QuoteAnswer), quoted
         return quoted
