@@ -140,6 +140,10 @@ STATUS_OF: Mapping[No | Bad, HTTPStatus] = {
     No.RULES_OUTDATED: _S.CONFLICT,
     No.RULES_UNCHANGED: _S.CONFLICT,
     No.CURRENCY_IN_USE: _S.CONFLICT,
+    # surveys
+    No.SURVEY_NOT_FOUND: _S.NOT_FOUND,
+    No.SURVEY_CLOSED: _S.CONFLICT,
+    No.INVALID_ANSWER: _S.UNPROCESSABLE_ENTITY,
     # tasks for operators
     No.TASK_NOT_FOUND: _S.NOT_FOUND,
     No.TASK_TAKEN: _S.CONFLICT,
@@ -250,6 +254,9 @@ SENTENCES: Mapping[No | Bad, str] = {
     No.RULES_OUTDATED: "Somebody has saved other rules meanwhile. Look at them first.",
     No.RULES_UNCHANGED: "These are the rules already.",
     No.CURRENCY_IN_USE: "There are receipts in the old currency: it cannot be changed.",
+    No.SURVEY_NOT_FOUND: "There is no such survey.",
+    No.SURVEY_CLOSED: "The survey takes no more answers.",
+    No.INVALID_ANSWER: "This is no answer to the question.",
     No.TASK_NOT_FOUND: "There is no such task.",
     No.TASK_TAKEN: "A colleague has taken this task.",
     No.TASK_DONE: "This task is done already.",

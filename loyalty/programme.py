@@ -15,6 +15,7 @@ from loyalty.referral import Referrals
 from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.referral import ReferralRules
+from loyalty.surveys import Surveys
 from loyalty.turnover import Tiers
 
 DEFAULT_REFERRAL = ReferralRules()
@@ -34,6 +35,7 @@ class Programme:
     campaigns: PromoCampaigns
     referrals: Referrals
     recommendations: Recommendations
+    surveys: Surveys
 
     @property
     def rules(self) -> ProgrammeRules:
@@ -83,4 +85,5 @@ def build_programme(
         campaigns=PromoCampaigns(clock),
         referrals=Referrals(clock, ledger, referral, book),
         recommendations=Recommendations(clock, book),
+        surveys=Surveys(clock),
     )

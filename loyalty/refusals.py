@@ -96,6 +96,10 @@ class No(StrEnum):
     RULES_OUTDATED = "rules_outdated"
     RULES_UNCHANGED = "rules_unchanged"
     CURRENCY_IN_USE = "currency_in_use"
+    # surveys
+    SURVEY_NOT_FOUND = "survey_not_found"
+    SURVEY_CLOSED = "survey_closed"
+    INVALID_ANSWER = "invalid_answer"
     # tasks for operators
     TASK_NOT_FOUND = "task_not_found"
     TASK_TAKEN = "task_taken"

@@ -13,6 +13,7 @@ from app.commands.database import db
 from app.commands.keys import keys
 from app.commands.ledger import ledger
 from app.commands.messages import messages
+from app.commands.nps import nps
 from app.commands.promo import promo
 from app.commands.recommend import recommend
 from app.commands.rules import rules
@@ -37,6 +38,7 @@ GROUPS = {
     "promo": promo,
     "messages": messages,
     "tasks": tasks,
+    "nps": nps,
     "templates": templates,
     "rules": rules,
     "staff": staff,

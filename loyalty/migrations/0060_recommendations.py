@@ -9,7 +9,7 @@ from tortoise.indexes import Index
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0040_promo")]
+    dependencies = [("loyalty", "0045_promo_points")]
 
     initial = False
 

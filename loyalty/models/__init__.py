@@ -24,6 +24,7 @@ from loyalty.models.receipts import (
 from loyalty.models.recommendations import PairCount, ProductReach
 from loyalty.models.returns import ReceiptReturn, ReceiptReturnLine
 from loyalty.models.shops import ApiKey, Product, Shop, StaffMember, StaffSession, Till
+from loyalty.models.surveys import SurveySheet
 
 __all__ = [
     "ApiKey",
@@ -59,5 +60,6 @@ __all__ = [
     "ShortCode",
     "StaffMember",
     "StaffSession",
+    "SurveySheet",
     "Till",
 ]
