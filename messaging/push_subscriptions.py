@@ -149,7 +149,7 @@ async def find(address: str) -> Subscription | None:
 # CASE: no planner turns another kind's value into a number.
 _OF_CUSTOMERS = listed(
     """
-    SELECT i.customer_id, s.id, s.seen_at FROM identity i JOIN push_subscription s
+    SELECT i.customer_id, s.id, s.seen_at, i.value AS thread FROM identity i JOIN push_subscription s
         ON s.thread_id = CASE WHEN i.kind = 'webchat' THEN CAST(i.value AS BIGINT) END
     WHERE i.customer_id IN {list} AND i.kind = 'webchat' AND i.ended_at IS NULL
         AND s.ended_at IS NULL
@@ -163,7 +163,7 @@ async def subscriptions_of(customer_ids: Sequence[int]) -> dict[int, list[Front]
     fronts: dict[int, list[Front]] = {}
     if customer_ids:
         for row in await query(*_OF_CUSTOMERS, as_list(customer_ids)):
-            front = Front(ADDRESS_KIND, str(row["id"]), row["seen_at"])
+            front = Front(ADDRESS_KIND, str(row["id"]), row["seen_at"], row["thread"])
             fronts.setdefault(row["customer_id"], []).append(front)
     return fronts
 

@@ -8,6 +8,18 @@ from typing import Protocol
 from messaging.templates import Body
 
 
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A notification beside a message in a chat that nobody is looking at.
+
+    `address` is a browser's (kind webpush); the words are the notification's own, fit to be read on
+    a locked screen.
+    """
+
+    address: str
+    body: Body
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One try: this body to this address. `address_kind` is telegram, webchat, phone or email.
@@ -26,6 +38,7 @@ class Outgoing:
     ttl_s: int | None = None
     unsubscribe_url: str = ""
     preferences_url: str = ""
+    ring: Ring | None = None
 
 
 @dataclass(frozen=True, slots=True)

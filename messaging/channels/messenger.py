@@ -1,8 +1,10 @@
 """Every messenger through aiogram: Telegram and our own web chat are two `Bot`s with one API."""
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 
+import structlog
 from aiogram import Bot
 from aiogram.enums import ParseMode
 from aiogram.exceptions import (
@@ -32,6 +34,10 @@ from messaging.templates.buttons import Button
 
 MAILING: ContextVar[bool] = ContextVar("mailing", default=False)
 """Set while this channel sends: what a bot sends otherwise is a reply, which nobody has paced."""
+RING_S_MAX = 5.0
+"""The message is in the chat by then; it does not wait longer for its notification."""
+
+log = structlog.get_logger(__name__)
 
 
 class MessengerChannel:
@@ -46,8 +52,14 @@ class MessengerChannel:
         Limit(name="telegram:chat", amount=1, address_kind="telegram", each_address=True),
     )
 
-    def __init__(self, bots: Mapping[str, Bot]) -> None:
+    def __init__(
+        self,
+        bots: Mapping[str, Bot],
+        ring: Callable[[Outgoing], Awaitable[SendResult]] | None = None,
+    ) -> None:
+        """`ring` sends the notification that a message has beside it."""
         self._bots = bots
+        self._ring = ring
 
     @property
     def address_kinds(self) -> Collection[str]:
@@ -73,7 +85,23 @@ class MessengerChannel:
             return verdict(error)
         finally:
             MAILING.reset(mailing)
+        await self._ring_beside(outgoing)
         return Sent(str(sent.message_id))
+
+    async def _ring_beside(self, outgoing: Outgoing) -> None:
+        """The message stands in the chat: whatever becomes of its notification, it is sent."""
+        if outgoing.ring is None or self._ring is None:
+            return
+        try:
+            async with asyncio.timeout(RING_S_MAX):
+                result = await self._ring(outgoing)
+        except TimeoutError:
+            result = Unknown("no_answer_in_time")
+        except Exception:
+            log.exception("ring_broke", message_id=outgoing.message_id)
+            return
+        if not isinstance(result, Sent):
+            log.info("did_not_ring", message_id=outgoing.message_id, reason=result.reason)
 
 
 def _keyboard(body: Body) -> InlineKeyboardMarkup | None:

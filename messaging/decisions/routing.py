@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from loyalty.ids import next_id
-from messaging.channels.base import Outgoing
+from messaging.channels.base import Outgoing, Ring
 from messaging.decisions.endings import ended, figures, waits
 from messaging.decisions.ways import Ways
 from messaging.decisions.world import Case, Held, Try
 from messaging.i18n import supported
 from messaging.policy import fallback, route
-from messaging.policy.fronts import Front
+from messaging.policy.fronts import Front, bell_of
 from messaging.templates import Body, Reader, TemplateError, render
 from messaging.wrapping import Tracked, track
 
@@ -108,6 +108,7 @@ def _try(
         expires_at=message.expires_at,
         provider_max_s=PROVIDER_TTL_MAX_S,
     )
+    ring = _ring(case, ways, bodies, option)
     outgoing = Outgoing(
         message_id=message.id,
         attempt_id=attempt_id,
@@ -118,6 +119,7 @@ def _try(
         ttl_s=max(1, ttl_s),
         unsubscribe_url=tracked.unsubscribe_url,
         preferences_url=tracked.preferences_url,
+        ring=ring,
     )
     return Try(
         message=message,
@@ -133,6 +135,22 @@ def _try(
             "to": option.address_kind,
             "cost": option.price,
             "because": str(step.why),
+            **({"rings": ring.address} if ring else {}),
             **figures(planned, ways),
         },
     )
+
+
+def _ring(
+    case: Case, ways: Ways, bodies: Mapping[str, Tracked], option: route.Option
+) -> Ring | None:
+    """What rings beside the message, where notifications are open to it too.
+
+    A click leads to the chat, where the message is: links of the notification's words are not.
+    """
+    chat, browsers = ways.open[option.channel][0], ways.open.get("webpush", ())
+    browser = bell_of(chat, browsers, at=case.world.now)
+    if browser is None or "webpush" in case.world.shut:
+        return None
+    words = bodies["webpush"].body
+    return Ring(browser.value, Body("", subject=words.subject, text=words.plain))

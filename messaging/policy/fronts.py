@@ -6,17 +6,32 @@ from dataclasses import dataclass
 PRESENT_S = 15 * 60
 """Seconds for which a browser that was seen counts as being looked at."""
 
+AWAY_S = 60
+"""Seconds after which nobody is sure any more that she is looking: a message may ring."""
+
 _RINGS = {"telegram": 0, "webchat": 1}
 """A messenger makes a sound in her pocket; a web page waits to be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A conversation that is open: `telegram` with a user id, `webchat` with a thread id."""
+    """A conversation that is open: `telegram` with a user id, `webchat` with a thread id.
+
+    Also a browser that takes notifications; `thread` is the web chat in which it subscribed.
+    """
 
     kind: str
     value: str
     seen_at: int = 0  # microseconds; 0: unknown
+    thread: str = ""
+
+
+def bell_of(front: Front, browsers: Sequence[Front], *, at: int) -> Front | None:
+    """The browser that rings beside a message in a web chat, for a page makes no sound: the one
+    that has the chat, unless she has just been there. Of several the first."""
+    if front.kind != "webchat" or at - front.seen_at <= AWAY_S * 1_000_000:
+        return None
+    return next((browser for browser in browsers if browser.thread == front.value), None)
 
 
 def in_order(

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Work
 
 from bot.webchat.server import WebchatOptions
 from loyalty.clock import SystemClock
-from messaging.channels.base import Outgoing, Report, Sent
+from messaging.channels.base import Outgoing, Report, Ring, Sent
 from messaging.channels.email.tokens import Tokens
 from messaging.channels.webpush.channel import WebPushChannel, WebPushOptions
 from messaging.channels.webpush.endpoints import Services
@@ -83,8 +83,11 @@ class Pharmacy:
     keys: BrowserKeys
     reports: list[tuple[int | None, str]] = field(default_factory=list)
 
-    async def pushes(self, body: Body, *, attempt_id: int) -> str:
-        """Send a message to the one subscription there is; returns what the browser decrypts."""
+    async def pushes(self, body: Body, *, attempt_id: int, rings: bool = False) -> str:
+        """Send a message to the one subscription there is; returns what the browser decrypts.
+
+        `rings`: it stands in the chat already.
+        """
         subscription = await PushSubscription.get(ended_at=None)
         sent = await self.channel.send(
             Outgoing(
@@ -93,6 +96,7 @@ class Pharmacy:
                 address_kind="webpush",
                 address=str(subscription.id),
                 body=body,
+                ring=Ring(str(subscription.id), body) if rings else None,
             )
         )
         assert sent == Sent()
@@ -476,6 +480,25 @@ async def test_who_looks_at_the_chat_sees_it_there_alone(
     await expect(chat.locator("#toast")).to_have_text("Ответ фармацевта")
     await pharmacy.heard((7, "read"))
     assert await worker.shown() == []
+
+
+async def test_what_stands_in_the_chat_already_is_not_said_twice(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    context = await her_browser(browser, pharmacy)
+    page = await subscribed(context, pharmacy)
+    worker = await worker_of(page, pharmacy.shop.server.url)
+    chat = page.frame_locator("iframe")
+    await chat.locator("#text").focus()
+    await expect(chat.locator("#toast")).to_be_hidden()
+    pushed = await pharmacy.pushes(Body("Ответ фармацевта"), attempt_id=9, rings=True)
+    await worker.deliver(pushed, shows=False)
+    await pharmacy.heard((9, "read"))
+    await expect(chat.locator("#toast")).not_to_contain_text("Ответ")
+    await page.goto("about:blank")
+    await worker.deliver(pushed)
+    [shown] = await worker.shown()
+    assert shown["body"] == "Ответ фармацевта"
 
 
 async def test_an_open_page_of_the_chat_is_come_back_to(

@@ -29,7 +29,7 @@ from messaging.i18n import (
     points,
     supported,
 )
-from messaging.policy.fronts import PRESENT_S, Front, in_order
+from messaging.policy.fronts import AWAY_S, PRESENT_S, Front, bell_of, in_order
 from messaging.policy.retries import RetryRules, retry_delay_s
 from messaging.templates import Reader, TemplateError, render
 
@@ -56,6 +56,27 @@ def test_the_conversation_to_write_to(
     open_fronts: list[Front], refused: list[tuple[str, str]], order: list[Front]
 ) -> None:
     assert in_order(open_fronts, at=AT, refused=refused) == order
+
+
+LEFT = Front("webchat", "2", seen_at=AT - (AWAY_S + 1) * 1_000_000)
+BELL = Front("webpush", "20", thread="2")
+OTHER = Front("webpush", "30", thread="3")
+
+
+@pytest.mark.parametrize(
+    ("front", "browsers", "bell"),
+    [
+        (LEFT, [OTHER, BELL], BELL),
+        (LONG_AWAY, [OTHER, BELL], None),  # no browser that has this chat takes notifications
+        (LEFT, [], None),
+        (HERE, [BELL], None),  # she is looking at it
+        (TELEGRAM, [BELL], None),  # rings by itself
+    ],
+)
+def test_which_browser_rings_beside_a_message(
+    front: Front, browsers: list[Front], bell: Front | None
+) -> None:
+    assert bell_of(front, browsers, at=AT) == bell
 
 
 @pytest.mark.parametrize(

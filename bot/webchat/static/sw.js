@@ -24,14 +24,14 @@ function read(data) {
   } catch {
     // Not from our shop: something has to be shown all the same.
   }
-  const { title = CHAT.host, text = "", link = "", tag = "", token = "" } = message;
-  return { title, text, link, tag, token };
+  const { title = CHAT.host, text = "", link = "", tag = "", token = "", in_chat: inChat = "" } = message;
+  return { title, text, link, tag, token, inChat };
 }
 
-async function take({ title, text, link, tag, token }) {
+async function take({ title, text, link, tag, token, inChat }) {
   const looking = mustShow ? undefined : (await chats()).find((chat) => chat.focused);
   if (looking) {
-    looking.postMessage({ kapsula: "push", title, text });
+    if (!inChat) looking.postMessage({ kapsula: "push", title, text });
     return tell(token, "read");
   }
   await self.registration.showNotification(title, {

@@ -1,7 +1,7 @@
 """The web push channel: one POST to the browser's push service, and what its answer means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 import structlog
@@ -93,6 +93,15 @@ class WebPushChannel:
         if isinstance(result, Failed) and result.reason == "address_unknown":
             await self._end(outgoing.address)
         return result
+
+    async def ring(self, outgoing: Outgoing) -> SendResult:
+        """The notification beside a message in the chat. What it reports is of the message's try:
+        shown is delivered, clicked is read."""
+        ring = outgoing.ring
+        assert ring is not None
+        return await self.send(
+            replace(outgoing, address_kind=ADDRESS_KIND, address=ring.address, body=ring.body)
+        )
 
     def _request(
         self, outgoing: Outgoing, found: Subscription

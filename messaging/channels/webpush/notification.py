@@ -28,6 +28,8 @@ def payload(outgoing: Outgoing, *, title: str, token: str) -> bytes:
         "tag": tag(outgoing.message_id),
         "token": token,
     }
+    if outgoing.ring is not None:
+        shown["in_chat"] = "yes"  # nothing new to who is looking at the chat
     written = _write(shown)
     if len(written) > TEXT_BYTES_MAX:  # only letters of four bytes beside a long link get so far
         written = _write(shown | {"link": ""})

@@ -143,6 +143,58 @@ async def test_from_the_chat_to_the_lock_screen_and_back(db_url: str, service: P
                 assert answer.status == 405
 
 
+async def notify(socket: ClientWebSocketResponse, service: PushService, keys: BrowserKeys) -> None:
+    """She turns notifications on."""
+    await socket.send_json({"kind": "push_on", "endpoint": service.endpoint(), **keys.given})
+    while "on" not in await until_told(socket, "push"):
+        pass
+
+
+async def write_to_her(house: House, customer: int, key: str) -> None:
+    draft = Draft(
+        dedupe_key=key,
+        topic="service",
+        template="welcome",
+        context={"programme": "Капсула", "points": 100},
+        customer_id=customer,
+        urgent=True,
+    )
+    await enqueue([draft], at=house.clock.now())
+    await house.dispatcher.drain()
+
+
+async def test_the_chat_that_nobody_looks_at_rings(db_url: str, service: PushService) -> None:
+    browser = BrowserKeys()
+    async with opened(settings(db_url, services=service.url)) as house, listening(house) as ours:
+        async with chat_of_a_member(ours) as (socket, customer):
+            await notify(socket, service, browser)
+            await write_to_her(house, customer, "welcome:1")
+            assert (await until_told(socket, "message"))["message"]["from"] == "shop"
+        assert service.got == []  # she has just been there
+        await query("UPDATE chat_thread SET seen_at = seen_at - 61000000")
+        await write_to_her(house, customer, "welcome:2")
+        [rung] = service.got
+        shown = browser.read(rung.content)
+        assert (shown["title"], shown["link"], shown["in_chat"]) == ("Добро пожаловать!", "", "yes")
+        assert "100 бонусов" in shown["text"]
+        assert [kind for kind, *_ in await attempts()] == ["webchat", "webchat"]
+        async with (
+            ClientSession() as http,
+            http.post(f"{ours}/chat/push/{shown['token']}/read") as told,
+        ):
+            assert told.status == 204
+        rows = await query("SELECT status FROM attempt ORDER BY id")
+        assert [row["status"] for row in rows][1] == "read"
+
+        service.script.append((410, "push subscription has unsubscribed or expired."))
+        await write_to_her(house, customer, "welcome:3")
+        assert (await states())["welcome:3"] == ("sent", "")
+        assert await ends() == [("gone", "")]
+        await write_to_her(house, customer, "welcome:4")
+        assert (await states())["welcome:4"] == ("sent", "")
+        assert len(service.got) == 2
+
+
 async def test_a_browser_that_is_gone_is_written_to_no_more(
     db_url: str, service: PushService
 ) -> None:
