@@ -105,6 +105,8 @@ STATUS_OF: Mapping[No | Bad, HTTPStatus] = {
     No.EVENT_TIME_REFUSED: _S.UNPROCESSABLE_ENTITY,
     # promo codes and referral
     No.INVALID_PROMO: _S.UNPROCESSABLE_ENTITY,
+    No.INVALID_JOURNEY: _S.UNPROCESSABLE_ENTITY,
+    No.JOURNEY_NOT_FOUND: _S.NOT_FOUND,
     No.PROMO_NOT_GOOD: _S.NOT_FOUND,
     No.PROMO_UNKNOWN: _S.NOT_FOUND,
     No.PROMO_REVOKED: _S.CONFLICT,
@@ -221,6 +223,8 @@ SENTENCES: Mapping[No | Bad, str] = {
     No.RECEIPT_CANCELLED: "The receipt is cancelled.",
     No.EVENT_TIME_REFUSED: "The time of the sale is in the future or too long ago.",
     No.INVALID_PROMO: "The promo campaign does not add up.",
+    No.INVALID_JOURNEY: "The journey does not add up.",
+    No.JOURNEY_NOT_FOUND: "There is no such journey.",
     No.PROMO_NOT_GOOD: "This promo code is not good.",
     No.PROMO_UNKNOWN: "There is no such promo code.",
     No.PROMO_REVOKED: "The promo code has been withdrawn.",

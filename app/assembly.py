@@ -37,6 +37,7 @@ from messaging.channels.base import Channel
 from messaging.channels.messenger import MessengerChannel
 from messaging.channels.sms.channel import SmsChannel
 from messaging.dispatcher import Dispatcher
+from messaging.journeys.engine import Journeys
 from messaging.links import Links
 from messaging.notices import Notices
 from messaging.optin import OptIns
@@ -77,6 +78,7 @@ class House:
     opt_ins: OptIns
     attention: Attention
     dispatcher: Dispatcher
+    journeys: Journeys
     health: Health
     sms: SmsChannel | None
     mail: MailRoom | None
@@ -166,6 +168,7 @@ async def open_house(
                 outside=outside,
             )
             await house.programme.book.open()
+            await house.journeys.open()
             try:
                 with events.listening(house.wakeups.wake):
                     yield house
@@ -227,6 +230,9 @@ def _assemble(
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
     if fronts.telegram is not None:
         fronts.telegram.session.middleware(replies)
+    journeys = Journeys(
+        clock, programme, wakeups, opt_ins=opt_ins if has_mail else None
+    )
     dispatcher = Dispatcher(
         clock,
         [messenger, *channels],
@@ -234,6 +240,7 @@ def _assemble(
         wakeups=wakeups,
         pacer=pacer,
         links=links,
+        journeys=journeys,
     )
     checks: dict[str, Check] = {"database": database_answers}
     if redis is not None:
@@ -249,6 +256,7 @@ def _assemble(
         opt_ins=opt_ins,
         attention=attention,
         dispatcher=dispatcher,
+        journeys=journeys,
         health=Health(checks),
         sms=sms,
         mail=mail,

@@ -87,6 +87,7 @@ def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[]
     if works:
         services += [
             lambda: house.dispatcher.run(stop),
+            lambda: house.journeys.run(stop),
             lambda: run_chores(house.programme, stop),
             lambda: BOOK.follow(stop),
             lambda: _until(stop, house.wakeups.serve()),

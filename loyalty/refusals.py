@@ -84,6 +84,9 @@ class No(StrEnum):
     REFERRAL_RING = "referral_ring"
     REFERRAL_ALREADY = "referral_already"
     REFERRAL_TOO_LATE = "referral_too_late"
+    # journeys
+    INVALID_JOURNEY = "invalid_journey"
+    JOURNEY_NOT_FOUND = "journey_not_found"
     # returns
     RECEIPT_AMBIGUOUS = "receipt_ambiguous"
     RECEIPT_HAS_RETURNS = "receipt_has_returns"

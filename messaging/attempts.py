@@ -13,6 +13,7 @@ from typing import Any, Literal
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
+from messaging.journeys.rousing import rouse
 from messaging.records import as_list, as_rows, listed, rowset
 
 MessageState = Literal["queued", "sent", "skipped", "failed", "unknown"]
@@ -165,7 +166,7 @@ _RECORD_MESSAGES = rowset(
         context = CASE WHEN r.state <> 'queued' AND r.fallback_at IS NULL
             AND template = 'sms_code' THEN '{}' ELSE context END
     FROM {rows} WHERE message.id = r.message_id AND message.state = 'sending' AND lease_owner = $3
-    RETURNING message.id
+    RETURNING message.id, message.enrolment_id, message.state
     """,
     message_id="bigint",
     state="text",
@@ -231,7 +232,9 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
     by_id = sorted(outcomes, key=lambda outcome: outcome.message_id)
     async with transaction():
         rows = as_rows(_message_row(o) for o in by_id)
-        own = {row["id"] for row in await query(*_RECORD_MESSAGES, rows, instant, owner)}
+        recorded = await query(*_RECORD_MESSAGES, rows, instant, owner)
+        own = {row["id"] for row in recorded}
+        await rouse((r["enrolment_id"] for r in recorded if r["state"] != "queued"), at=instant)
         tried = [o for o in by_id if o.attempt_id is not None and o.message_id in own]
         if tried:
             await query(*_RECORD_ATTEMPTS, as_rows(_attempt_row(o) for o in tried), instant)

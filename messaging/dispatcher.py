@@ -9,9 +9,10 @@ recipient go one after the other.
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -27,7 +28,7 @@ from messaging.facts import load_base, load_facts, lock_customers
 from messaging.gates import PATIENCE_S, Gates
 from messaging.links import Links
 from messaging.metrics import MESSAGES
-from messaging.notices import Notices, handle_events
+from messaging.notices import Listener, Notices, handle_events
 from messaging.outbox import Claimed
 from messaging.pacing import LocalPacer, Pacer
 from messaging.policy.habits import Record
@@ -55,6 +56,13 @@ class DispatcherRules:
     retries: RetryRules = field(default_factory=RetryRules)
 
 
+class Journeying(Listener, Protocol):
+    """What the dispatcher asks of the journeys."""
+
+    async def needless(self, messages: Sequence[Claimed]) -> Set[int]:
+        """Of these messages, those (by id) of which their journey has no need any more."""
+
+
 class Dispatcher:
     """One per process that sends; any number of them share a Postgres."""
 
@@ -68,6 +76,7 @@ class Dispatcher:
         pacer: Pacer | None = None,
         policies: Policies | None = None,
         links: Links | None = None,
+        journeys: Journeying | None = None,
         rules: DispatcherRules | None = None,
     ) -> None:
         self._clock = clock
@@ -78,6 +87,7 @@ class Dispatcher:
         self._wakeups = wakeups or Wakeups()
         self._policies = policies or Policies()
         self._links = links
+        self._journeys = journeys
         self._rules = rules or DispatcherRules()
         self._owner = secrets.token_hex(8)
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
@@ -139,7 +149,7 @@ class Dispatcher:
             now = self._clock.now()
             await self._beat(now)
             await outbox.queue_fallbacks(at=now)
-            events = await handle_events(self._notices, at=now)
+            events = await handle_events(self._notices, at=now, listener=self._journeys)
             claimed = await self._claim()
             begun = await self._begin()
         finally:
@@ -203,6 +213,8 @@ class Dispatcher:
         """What is settled without a try, and the tries that may be made at once."""
         at = to_micros(now)
         facts = await load_facts(messages, at=at, horizon=self._policies.horizon)
+        if self._journeys is not None and any(m.enrolment_id is not None for m in messages):
+            facts = replace(facts, needless=await self._journeys.needless(messages))
         world = World(
             policies=self._policies,
             channels=self._channels,

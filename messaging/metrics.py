@@ -12,3 +12,6 @@ DELAY = Histogram(
 )
 IN_FLIGHT = Gauge("kapsula_messages_in_flight", "Sends under way in this process")
 EVENTS = Counter("kapsula_events_handled", "Events turned into messages", ("kind", "outcome"))
+ENROLMENTS = Counter(
+    "kapsula_enrolments_ended", "Customers who have left a journey", ("journey", "outcome")
+)

@@ -5,10 +5,10 @@ written under keys made of its id, the event is marked as handled. A crash repea
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -143,6 +143,13 @@ def _task(event: EventRow) -> Draft | None:
     )
 
 
+class Listener(Protocol):
+    """Who reacts to events otherwise than by one message each: the journeys."""
+
+    async def hear(self, happened: Sequence[EventRow]) -> None:
+        """Part of the transaction that handles these events."""
+
+
 _CLAIM = """
     SELECT id, kind, customer_id, at, payload FROM event WHERE handled_at IS NULL
     ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -150,31 +157,45 @@ _CLAIM = """
 _HANDLED = listed("UPDATE event SET handled_at = $2 WHERE id IN {list}")
 
 
-async def handle_events(notices: Notices, *, at: datetime, limit: int = 200) -> int:
+async def handle_events(
+    notices: Notices, *, at: datetime, limit: int = 200, listener: Listener | None = None
+) -> int:
     """Turn up to `limit` events into messages; returns how many events were handled."""
     async with transaction():
         rows = await query(_CLAIM, _CLAIM.replace("FOR UPDATE SKIP LOCKED", ""), limit)
         if not rows:
             return 0
-        drafts = [draft for row in rows for draft in _drafts(notices, row)]
+        events = [event for row in rows if (event := _read(row))]
+        drafts = [draft for event in events for draft in _drafts(notices, event)]
         await enqueue(drafts, at=at)
+        if listener is not None:
+            await listener.hear(events)
         await query(*_HANDLED, as_list(row["id"] for row in rows), to_micros(at))
     return len(rows)
 
 
-def _drafts(notices: Notices, row: Any) -> list[Draft]:
+def _read(row: Any) -> EventRow | None:
     try:
-        event = EventRow(
-            row["id"],
-            row["kind"],
-            row["customer_id"],
-            from_micros(row["at"]),
-            json.loads(row["payload"]),
-        )
+        payload = json.loads(row["payload"])
+        if not isinstance(payload, dict):
+            raise TypeError("the payload is no object")
+    except (ValueError, TypeError):  # one that nobody can read must not stop those behind it
+        _unreadable(row["id"], row["kind"])
+        return None
+    at = from_micros(row["at"])
+    return EventRow(row["id"], row["kind"], row["customer_id"], at, payload)
+
+
+def _drafts(notices: Notices, event: EventRow) -> list[Draft]:
+    try:
         drafts = notices.drafts(event)
-    except Exception:  # one event that nobody can read must not stop those behind it
-        log.exception("event_unreadable", event_id=row["id"], kind=row["kind"])
-        EVENTS.labels(row["kind"], "unreadable").inc()
+    except Exception:
+        _unreadable(event.id, event.kind)
         return []
-    EVENTS.labels(row["kind"], "told" if drafts else "silent").inc()
+    EVENTS.labels(event.kind, "told" if drafts else "silent").inc()
     return drafts
+
+
+def _unreadable(event_id: int, kind: str) -> None:
+    log.exception("event_unreadable", event_id=event_id, kind=kind)
+    EVENTS.labels(kind, "unreadable").inc()

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
+from messaging.journeys.rousing import rouse
 from messaging.records import as_list, as_rows, listed, rowset
 
 Topic = Literal["service", "marketing", "survey"]
@@ -28,7 +29,8 @@ class Draft:
     of those that wait for a cap the one of the most `value` goes first. `channels` are those it may
     take (none named: any), `wants` the status without which the next channel takes over,
     `reach_permille` how sure it must be that she sees it, `cost_max` what all tries together may
-    cost in millionths of the currency. With a `goal` it is needless once that is reached.
+    cost in millionths of the currency. With a `goal` it is needless once that is reached; with an
+    `enrolment_id` once that journey has no need of it any more.
     """
 
     dedupe_key: str
@@ -49,6 +51,7 @@ class Draft:
     reach_permille: int = 0
     cost_max: int | None = None
     goal: Literal["", "purchase"] = ""
+    enrolment_id: int | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
 
@@ -74,6 +77,7 @@ class Claimed:
     reach_permille: int
     cost_max: int | None
     goal: str
+    enrolment_id: int | None
     created_at: int
     expires_at: int
     tries: int
@@ -92,7 +96,8 @@ _COLUMNS = {
     "address": "text", "topic": "text", "kind": "text", "source": "text", "template": "text",
     "context": "text", "language": "text", "priority": "int", "value": "bigint",
     "urgent": "boolean", "channels": "text", "wants": "text", "reach_permille": "int",
-    "cost_max": "bigint", "goal": "text", "not_before": "bigint", "expires_at": "bigint",
+    "cost_max": "bigint", "goal": "text", "enrolment_id": "bigint", "not_before": "bigint",
+    "expires_at": "bigint",
 }  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
 _ENQUEUE = rowset(
@@ -125,8 +130,8 @@ def _as_row(draft: Draft, at: datetime) -> dict[str, Any]:
 
 
 _CLAIMED = """id, customer_id, address_kind, address, topic, kind, template, context, language,
-    priority, value, urgent, channels, wants, reach_permille, cost_max, goal, not_before,
-    created_at, expires_at, tries, lease_until"""
+    priority, value, urgent, channels, wants, reach_permille, cost_max, goal,
+    enrolment_id, not_before, created_at, expires_at, tries, lease_until"""
 # The inner SELECT walks the index message_due in its order and stops at the limit.
 _CLAIM_POSTGRES = f"""
     UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
@@ -219,6 +224,7 @@ def _claimed(row: Any) -> Claimed:
         reach_permille=row["reach_permille"],
         cost_max=row["cost_max"],
         goal=row["goal"],
+        enrolment_id=row["enrolment_id"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         tries=row["tries"],
@@ -272,7 +278,7 @@ _CLOSE_LAPSED = rowset(
     """
     UPDATE message SET state = r.state, reason = r.reason, lease_owner = '', lease_until = NULL,
         closed_at = CASE WHEN r.state = 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END
-    FROM {rows} WHERE message.id = r.id
+    FROM {rows} WHERE message.id = r.id RETURNING enrolment_id, message.state
     """,
     id="bigint",
     state="text",
@@ -305,7 +311,8 @@ async def recover(*, at: datetime, tries_max: int) -> Recovered:
             *({"id": i, "state": "queued", "reason": ""} for i in again),
         ]
         if closings:
-            await query(*_CLOSE_LAPSED, as_rows(closings), instant)
+            closed = await query(*_CLOSE_LAPSED, as_rows(closings), instant)
+            await rouse((r["enrolment_id"] for r in closed if r["state"] != "queued"), at=instant)
         if begun:
             await query(*_CLOSE_LAPSED_ATTEMPTS, as_list(begun), instant)
     return Recovered(len(begun), len(again), len(poisoned))

@@ -1,5 +1,12 @@
 """Tortoise tables of messaging, one file per noun family."""
 
+from messaging.models.journeys import (
+    Enrolment,
+    JourneyChange,
+    JourneyRevision,
+    JourneyScan,
+    JourneySwitch,
+)
 from messaging.models.outbox import (
     Attempt,
     Contact,
@@ -21,7 +28,12 @@ __all__ = [
     "Contact",
     "Decision",
     "DialogueState",
+    "Enrolment",
     "Hit",
+    "JourneyChange",
+    "JourneyRevision",
+    "JourneyScan",
+    "JourneySwitch",
     "Message",
     "OptInRequest",
     "Preference",

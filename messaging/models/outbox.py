@@ -31,6 +31,7 @@ class Message(Model):
     topic = fields.CharField(max_length=16)  # service | marketing | survey
     kind = fields.CharField(max_length=32, default="")  # finer than the topic: nps, birthday …
     source = fields.CharField(max_length=64, default="")  # what called for it: event:5, campaign:7
+    enrolment_id = fields.BigIntField(null=True)  # whose step it is: asked again before it goes
     template = fields.CharField(max_length=64)
     context = fields.TextField()  # JSON
     language = fields.CharField(max_length=8, default="")  # "" means the customer's own

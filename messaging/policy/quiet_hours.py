@@ -59,7 +59,7 @@ def check(
         return Skip(Why.EXPIRED)
     if urgent and topic == "service":
         return Send()
-    where = _zone(zone, by.fallback_zone)
+    where = zone_of(zone, by.fallback_zone)
     opens = opens_at(by.hours, where, now)
     if opens == now:
         return Send()
@@ -134,7 +134,7 @@ def _offset(zone: ZoneInfo, at: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _zone(name: str, fallback: str) -> ZoneInfo:
+def zone_of(name: str, fallback: str = "Europe/Moscow") -> ZoneInfo:
     """The zone, or the fallback when there is no such zone, or UTC when there is neither."""
     for candidate in (name, fallback):
         try:

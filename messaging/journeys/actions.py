@@ -1,0 +1,56 @@
+"""Actions that any journey may do. Each works within the transaction that carries its batch on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loyalty.database import query
+from messaging.journeys.registry import Around, action
+from messaging.journeys.stepping import Enrolled
+from messaging.policy.consent import CONFIRMING_PROOFS
+from messaging.records import as_list, listed
+from messaging.suppressions import Suppressed, suppress
+
+ASLEEP = "asleep"
+"""The reason of an address that gets no more mailings, because nobody has reacted there for long."""
+
+_ADDRESSES = listed(
+    """
+    SELECT i.customer_id, i.kind, i.value, i.proof, c.language FROM identity i
+    JOIN customer c ON c.id = i.customer_id
+    WHERE i.customer_id IN {list} AND i.ended_at IS NULL AND i.kind <> 'card' ORDER BY i.id
+    """
+)
+
+
+@action("confirm_email")
+async def confirm_email(
+    enrolled: Sequence[Enrolled], _settings: Mapping[str, Any], around: Around
+) -> Mapping[int, str]:
+    """Ask for the confirmation of an e-mail address that she has given and not confirmed.
+
+    Its ends: done (asked), needless (there is none, or it is confirmed).
+    """
+    asked: set[int] = set()
+    customers = sorted({each.customer_id for each in enrolled} if around.opt_ins else ())
+    for row in await query(*_ADDRESSES, as_list(customers)):
+        if row["kind"] == "email" and row["proof"] not in CONFIRMING_PROOFS:
+            assert around.opt_ins is not None
+            await around.opt_ins.ask(row["customer_id"], row["value"], row["language"])
+            asked.add(row["customer_id"])
+    return {e.id: "done" if e.customer_id in asked else "needless" for e in enrolled}
+
+
+@action("suppress")
+async def suppress_marketing(
+    enrolled: Sequence[Enrolled], _settings: Mapping[str, Any], around: Around
+) -> Mapping[int, str]:
+    """No more mailings to her addresses, so that the base stays clean. Service goes on."""
+    rows = await query(*_ADDRESSES, as_list(sorted({each.customer_id for each in enrolled})))
+    entries = [
+        Suppressed(
+            address_kind=row["kind"], address=row["value"], reason=ASLEEP, topic="marketing"
+        )
+        for row in rows
+    ]
+    await suppress(entries, at=around.at)
+    return dict.fromkeys((each.id for each in enrolled), "done")

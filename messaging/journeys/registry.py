@@ -1,0 +1,100 @@
+"""What a declaration may name: checks, words, actions, entries of events, looks at the clock.
+
+A function is registered by a decorator beside the journey that needs it, or here for all. Each works
+for a whole batch at once: a set of enrolments in, an answer for each of them out.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from loyalty.instants import from_micros
+from loyalty.programme import Programme
+from messaging.journeys.declaration import OnClock
+from messaging.journeys.stepping import Enrolled
+from messaging.notices import EventRow
+from messaging.optin import OptIns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What functions of journeys work with. `now` in microseconds since 1970."""
+
+    programme: Programme
+    now: int
+    opt_ins: OptIns | None = None
+
+    @property
+    def at(self) -> datetime:
+        return from_micros(self.now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Somebody who enters. Once for each `key`; the first step comes at `due_at`.
+
+    `data` is what the words of messages may use, and `ends_at` in it the end of what it speaks of.
+    """
+
+    customer_id: int
+    key: str
+    due_at: int
+    entered_at: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+CheckFunction = Callable[[Sequence[Enrolled], str, Around], Awaitable[Set[int]]]
+"""Of these enrolments, those (by id) for whom it is so; the text is what the check is about."""
+WordsFunction = Callable[[Sequence[Enrolled], Around], Awaitable[Mapping[int, Mapping[str, Any]]]]
+"""Values for a message's words, by enrolment; who is missing has nothing to be told."""
+ActionFunction = Callable[
+    [Sequence[Enrolled], Mapping[str, Any], Around], Awaitable[Mapping[int, str]]
+]
+"""Does it for these enrolments within the running transaction; by which edge each goes on."""
+EntryFunction = Callable[[Sequence[EventRow], Around], Awaitable[Sequence[Entry]]]
+"""Who enters because of these events."""
+ScanFunction = Callable[[OnClock, Around], AsyncIterator[Sequence[Entry]]]
+"""Who enters because her time has come, a page at a time."""
+
+CHECKS: dict[str, CheckFunction] = {}
+WORDS: dict[str, WordsFunction] = {}
+ACTIONS: dict[str, ActionFunction] = {}
+ENTRIES: dict[str, EntryFunction] = {}
+SCANS: dict[str, ScanFunction] = {}
+HEARD_BY: dict[str, tuple[str, ...]] = {}
+"""By check: the kinds of events that may change its answer, upon which sleepers are woken."""
+
+F = TypeVar("F")
+
+
+def check(name: str, *, hears: Sequence[str] = ()) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a check. Events of the kinds that it `hears` wake those whose journey asks it."""
+    HEARD_BY[name] = tuple(hears)
+    return _into(CHECKS, name)
+
+
+def words(name: str) -> Callable[[WordsFunction], WordsFunction]:
+    return _into(WORDS, name)
+
+
+def action(name: str) -> Callable[[ActionFunction], ActionFunction]:
+    return _into(ACTIONS, name)
+
+
+def entry(name: str) -> Callable[[EntryFunction], EntryFunction]:
+    return _into(ENTRIES, name)
+
+
+def scan(name: str) -> Callable[[ScanFunction], ScanFunction]:
+    return _into(SCANS, name)
+
+
+def _into(registry: dict[str, F], name: str) -> Callable[[F], F]:
+    def register(function: F) -> F:
+        if name in registry:
+            raise ValueError(f"{name} is registered twice")
+        registry[name] = function
+        return function
+
+    return register

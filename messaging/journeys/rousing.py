@@ -1,0 +1,22 @@
+"""Wakes enrolments before their time: what they wait for has come to an end."""
+
+from collections.abc import Iterable
+
+from loyalty.database import query
+from messaging.records import as_list, listed
+
+_ROUSE = listed(
+    """
+    UPDATE enrolment SET wakes_at = $2 WHERE id IN (
+        SELECT id FROM enrolment WHERE id IN {list} AND ended_at IS NULL AND wakes_at > $2
+        ORDER BY id LOCK)
+    """
+)
+_ROUSE_TEXTS = _ROUSE[0].replace("LOCK", "FOR UPDATE"), _ROUSE[1].replace("LOCK", "")
+
+
+async def rouse(enrolment_ids: Iterable[int | None], *, at: int) -> None:
+    """Let these look again at once (`at` in microseconds). Nothing is asked if there are none."""
+    ids = sorted({i for i in enrolment_ids if i is not None})
+    if ids:
+        await query(*_ROUSE_TEXTS, as_list(ids), at)
