@@ -230,9 +230,7 @@ def _assemble(
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
     if fronts.telegram is not None:
         fronts.telegram.session.middleware(replies)
-    journeys = Journeys(
-        clock, programme, wakeups, opt_ins=opt_ins if has_mail else None
-    )
+    journeys = Journeys(clock, programme, wakeups, opt_ins=opt_ins if has_mail else None)
     dispatcher = Dispatcher(
         clock,
         [messenger, *channels],

@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from app.commands.database import db
+from app.commands.journeys import journeys
 from app.commands.keys import keys
 from app.commands.ledger import ledger
 from app.commands.messages import messages
@@ -39,6 +40,7 @@ GROUPS = {
     "messages": messages,
     "tasks": tasks,
     "nps": nps,
+    "journeys": journeys,
     "templates": templates,
     "rules": rules,
     "staff": staff,

@@ -9,7 +9,7 @@ from loyalty.schema import RunSQLPerDialect, sql
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0040_promo")]
+    dependencies = [("loyalty", "0061_surveys")]
 
     operations = [
         RunSQLPerDialect(

@@ -11,7 +11,7 @@ from messaging.records import as_list, listed
 from messaging.suppressions import Suppressed, suppress
 
 ASLEEP = "asleep"
-"""The reason of an address that gets no more mailings, because nobody has reacted there for long."""
+"""Why an address gets no more mailings: for long nobody has reacted there."""
 
 _ADDRESSES = listed(
     """
@@ -47,9 +47,7 @@ async def suppress_marketing(
     """No more mailings to her addresses, so that the base stays clean. Service goes on."""
     rows = await query(*_ADDRESSES, as_list(sorted({each.customer_id for each in enrolled})))
     entries = [
-        Suppressed(
-            address_kind=row["kind"], address=row["value"], reason=ASLEEP, topic="marketing"
-        )
+        Suppressed(address_kind=row["kind"], address=row["value"], reason=ASLEEP, topic="marketing")
         for row in rows
     ]
     await suppress(entries, at=around.at)

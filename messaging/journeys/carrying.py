@@ -109,7 +109,9 @@ class Batch:
         for way in moving:
             words = said.get(way.who.id)
             speaks = isinstance(way.step, Send) and way.step.says and not way.who.begun
-            known = Known(truth[way.who.id], messages.get(way.who.id), bool(speaks) and words is None)
+            known = Known(
+                truth[way.who.id], messages.get(way.who.id), bool(speaks) and words is None
+            )
             move = stepping.judge(way.step, way.who, known, self._now)
             if isinstance(move, Perform):
                 performing.append(way)

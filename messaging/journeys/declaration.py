@@ -148,11 +148,12 @@ class Reward:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Do:
     """Something else that happens once, by its registered name (`actions.ACTIONS`): a task for an
-    operator, a question, a suppression. Its ends are what the action answers.
+    operator, a question, a suppression. Its `ends` are what the action may answer.
     """
 
     name: str
     action: str
+    ends: Sequence[str] = ("done",)
     settings: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, str] = field(default_factory=dict)
 
@@ -204,7 +205,7 @@ def ends_of(step: Step) -> tuple[str, ...]:
     if isinstance(step, Split):
         return tuple(step.arms)
     if isinstance(step, Do):
-        return tuple(dict.fromkeys(("done", *step.on)))
+        return tuple(step.ends)
     return ENDS[type(step)]
 
 
@@ -224,6 +225,9 @@ def faults(journey: Journey) -> list[str]:
                   if target not in later]  # fmt: skip
         if isinstance(step, Split) and (not step.arms or min(step.arms.values()) < 1):
             found.append(f"{step.name} needs arms with weights of 1 or more")
-        if isinstance(step, Reward) and sum(map(bool, (step.points, step.permille, step.amount_minor))) != 1:
+        if (
+            isinstance(step, Reward)
+            and sum(map(bool, (step.points, step.permille, step.amount_minor))) != 1
+        ):
             found.append(f"{step.name} gives points, or a share off, or a sum off")
     return found

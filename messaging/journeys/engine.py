@@ -1,4 +1,4 @@
-"""The engine: wakes enrolments whose time has come, a batch in one transaction, and looks who enters.
+"""The engine: wakes enrolments whose time has come, a batch to a transaction; looks who enters.
 
 Nothing is half done: what a batch has asked, stepped, given and written is committed with the
 places where its enrolments now stand, or not at all. Any number of workers share the sleepers.
@@ -18,10 +18,10 @@ from loyalty.instants import to_micros
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal, refuse
 from messaging.journeys import enrolling, scanning
-from messaging.journeys.needless import needless
 from messaging.journeys.builtin import HOUSE_JOURNEYS
 from messaging.journeys.carrying import Batch, Way, customers_called
 from messaging.journeys.declaration import OnClock
+from messaging.journeys.needless import needless
 from messaging.journeys.registry import Around, Entry
 from messaging.journeys.revisions import Shelf, publish_house
 from messaging.journeys.rewards import Rewards
@@ -100,7 +100,12 @@ class Journeys:
         return entered
 
     async def enrol(
-        self, name: str, customer_ids: Sequence[int], *, key: str, data: dict[str, Any] | None = None
+        self,
+        name: str,
+        customer_ids: Sequence[int],
+        *,
+        key: str,
+        data: dict[str, Any] | None = None,
     ) -> int | Refusal:
         """Let customers in by hand, once for each key; how many were not in before.
 
@@ -222,7 +227,10 @@ class Journeys:
                 await self._pause(stop)
 
     async def _pause(self, stop: asyncio.Event) -> None:
-        stopping, news = asyncio.ensure_future(stop.wait()), asyncio.ensure_future(self._news.wait())
+        stopping, news = (
+            asyncio.ensure_future(stop.wait()),
+            asyncio.ensure_future(self._news.wait()),
+        )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait({stopping, news}, timeout=POLL_S, return_when="FIRST_COMPLETED")
         stopping.cancel()

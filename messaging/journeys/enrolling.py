@@ -5,7 +5,7 @@ call again. The first step of what is found late is put off a little, each by it
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +14,10 @@ import structlog
 from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
-from messaging.journeys.declaration import Branch, Check, Journey, OnEvent, Send
-from messaging.journeys.registry import ENTRIES, HEARD_BY, Around, Entry
+from messaging.journeys.declaration import Check, Journey, OnEvent
+from messaging.journeys.registry import ENTRIES, HEARD_BY, Around, Entry, checks_of
 from messaging.journeys.revisions import Shelf
-from messaging.journeys.stepping import LATE_NOTICED, SPREAD_MAX, ending_checks, spread
+from messaging.journeys.stepping import LATE_NOTICED, SPREAD_MAX, spread
 from messaging.notices import EventRow
 from messaging.records import as_rows, rowset
 
@@ -41,12 +41,14 @@ _ENROL = rowset(
     **_COLUMNS,
 )
 
+
 async def enrol(revision: int, journey: Journey, entries: Sequence[Entry], *, now: int) -> int:
     """Let them in; returns how many were not in before. Part of the caller's transaction."""
     if not entries:
         return 0
     rows = [_row(revision, journey, entry, now) for entry in entries]
     return len(await query(*_ENROL, as_rows(rows)))
+
 
 def _row(revision: int, journey: Journey, entry: Entry, now: int) -> dict[str, Any]:
     late = now - entry.due_at
@@ -68,6 +70,7 @@ def _row(revision: int, journey: Journey, entry: Entry, now: int) -> dict[str, A
         "wakes_at": wakes_at,
     }
 
+
 async def enrol_from(happened: Sequence[EventRow], shelf: Shelf, around: Around) -> int:
     """Let in whom these events let in; returns how many. Part of the caller's transaction."""
     entered = 0
@@ -83,6 +86,7 @@ async def enrol_from(happened: Sequence[EventRow], shelf: Shelf, around: Around)
             entered += await enrol(number, journey, later, now=around.now)
     return entered
 
+
 def _after(entry: Entry, trigger: OnEvent) -> Entry:
     return Entry(
         customer_id=entry.customer_id,
@@ -92,25 +96,21 @@ def _after(entry: Entry, trigger: OnEvent) -> Entry:
         data=entry.data,
     )
 
+
 def heard_by(journey: Journey) -> frozenset[str]:
     """The kinds of events that may change what it asks: they wake those inside."""
-    return frozenset(kind for check in _checks(journey) for kind in _kinds(check))
+    return frozenset(kind for check in checks_of(journey) for kind in _kinds(check))
 
-def _checks(journey: Journey) -> Iterable[Check]:
-    yield from ending_checks(journey)
-    for step in journey.steps:
-        if isinstance(step, Branch):
-            yield step.asks
-        elif isinstance(step, Send) and step.needs is not None:
-            yield step.needs
 
 def _kinds(check: Check) -> Sequence[str]:
     return (check.about,) if check.name == "heard" else HEARD_BY.get(check.name, ())
+
 
 def words_of(event: EventRow) -> tuple[str, ...]:
     """What `heard` may ask for: the kind, and of a survey's answer which survey's."""
     survey = event.payload.get("survey")
     return (event.kind, f"{event.kind}:{survey}") if survey else (event.kind,)
+
 
 # What an enrolment was started by, or what came before it, is no news to it.
 _NUDGE = """
@@ -127,6 +127,7 @@ _NUDGE_TEXTS = (
         "JOURNEYS", "(SELECT v FROM jsonb_array_elements_text($3::jsonb) v)"),
     _NUDGE_BOTH[1].replace("LOCK", "").replace("JOURNEYS", "(SELECT value FROM json_each($3))"),
 )  # fmt: skip
+
 
 async def nudge(happened: Sequence[EventRow], shelf: Shelf, around: Around) -> int:
     """Wake those inside whose journey asks for what has happened, and note that it has."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence, Set
 
-
 from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.rules.consents import standing
@@ -223,5 +222,3 @@ async def each_event(happened: Sequence[EventRow], _around: Around) -> list[Entr
         )
         for event in happened
     ]
-
-

@@ -1,20 +1,21 @@
 """What a declaration may name: checks, words, actions, entries of events, looks at the clock.
 
-A function is registered by a decorator beside the journey that needs it, or here for all. Each works
-for a whole batch at once: a set of enrolments in, an answer for each of them out.
+A function is registered by a decorator, beside the journey that needs it or in `facts` and
+`actions` for all. Each works for a whole batch at once: enrolments in, an answer for each out.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from loyalty.instants import from_micros
 from loyalty.programme import Programme
-from messaging.journeys.declaration import OnClock
+from messaging.journeys.declaration import Branch, Check, Do, Journey, OnClock, OnEvent, Send
 from messaging.journeys.stepping import Enrolled
 from messaging.notices import EventRow
 from messaging.optin import OptIns
+from messaging.templates import BOOK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +99,32 @@ def _into(registry: dict[str, F], name: str) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def checks_of(journey: Journey) -> Iterator[Check]:
+    """Every check that it asks, at whatever step."""
+    yield from journey.leave if journey.goal is None else (journey.goal, *journey.leave)
+    for step in journey.steps:
+        if isinstance(step, Branch):
+            yield step.asks
+        elif isinstance(step, Send) and step.needs is not None:
+            yield step.needs
+
+
+def unknown(journey: Journey) -> list[str]:
+    """The names in a declaration that nobody has registered, and templates that do not fit."""
+    trigger = journey.trigger
+    found = [f"check {check.name}" for check in checks_of(journey) if check.name not in CHECKS]
+    if isinstance(trigger, OnEvent) and trigger.entry not in ENTRIES:
+        found.append(f"entry {trigger.entry}")
+    if isinstance(trigger, OnClock) and trigger.scan not in SCANS:
+        found.append(f"scan {trigger.scan}")
+    for step in journey.steps:
+        if isinstance(step, Do) and step.action not in ACTIONS:
+            found.append(f"action {step.action}")
+        if isinstance(step, Send):
+            if step.says and step.says not in WORDS:
+                found.append(f"words {step.says}")
+            if step.template not in BOOK.names or BOOK.template(step.template).topic != step.topic:
+                found.append(f"template {step.template} ({step.topic})")
+    return found

@@ -18,6 +18,7 @@ from loyalty.instants import to_micros
 from loyalty.refusals import No, Refusal, refuse
 from messaging.journeys import documents
 from messaging.journeys.declaration import Journey
+from messaging.journeys.registry import unknown
 from messaging.journeys.switches import AS_DECLARED, Switches, all_switches, applied
 
 HOUSE = "kapsula"
@@ -58,13 +59,16 @@ async def publish(
 ) -> int | Refusal:
     """Make this the newest revision; returns its number. The same key again: the same number.
 
-    Refused: key_reused (by another journey or document), invalid_journey (it cannot be read back).
+    Refused: key_reused (by another journey or document), invalid_journey (it has faults, or
+    names what nobody knows).
     """
     text = documents.encode(journey)
     try:
         documents.decode(text)
     except documents.DocumentError as error:
         return refuse(No.INVALID_JOURNEY, field=str(error)[:200])
+    if strange := unknown(journey):
+        return refuse(No.INVALID_JOURNEY, field=strange[0][:200])
 
     async def attempt() -> int | Refusal:
         async with transaction():
@@ -90,7 +94,9 @@ async def publish_house(journeys: Sequence[Journey], *, at: datetime) -> int:
     published = 0
     for journey in journeys:
         rows = await query(_LATEST, None, journey.name)
-        if rows and (rows[0]["author"] != HOUSE or rows[0]["document"] == documents.encode(journey)):
+        if rows and (
+            rows[0]["author"] != HOUSE or rows[0]["document"] == documents.encode(journey)
+        ):
             continue
         number = rows[0]["number"] + 1 if rows else 1
         done = await publish(
@@ -172,6 +178,8 @@ def _revision(row: Any) -> Revision | None:
     try:
         journey = documents.decode(row["document"])
     except documents.DocumentError as error:
-        log.error("journey_unreadable", journey=row["journey"], number=row["number"], why=str(error))
+        log.error(
+            "journey_unreadable", journey=row["journey"], number=row["number"], why=str(error)
+        )
         return None
     return Revision(row["number"], journey, bool(row["moves_inside"]), row["author"])

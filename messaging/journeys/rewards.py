@@ -1,4 +1,4 @@
-"""What a journey gives: points with an end, or a promo code of her own, once for an enrolment's step.
+"""What a journey gives: points with an end, or a promo code of her own, once for a step.
 
 Codes of a week belong to one campaign, whose end is that of a week: `live_days` at least from any
 day of it. The campaigns are made ahead, outside of the transactions that give codes.
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from loyalty.instants import from_micros, to_micros
+from loyalty.instants import to_micros
 from loyalty.promo_campaigns import Campaign
 from loyalty.refusals import Refusal
 from loyalty.rules.commands import Accrue, Posted
@@ -122,8 +122,3 @@ def check_posted(verdicts: Sequence[Any]) -> None:
     for verdict in verdicts:
         if not isinstance(verdict, Posted):
             raise RuntimeError(f"the ledger refused a gift: {verdict}")
-
-
-def instant(micros: int) -> str:
-    """As the words of a message take it."""
-    return from_micros(micros).isoformat()

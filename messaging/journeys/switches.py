@@ -110,7 +110,7 @@ def _applied(step: Step, switches: Switches) -> Step:
             template = switches.templates.get(step.name, step.template)
             return replace(step, template=template, channels=tuple(channels) or step.channels)
         case Reward() if step.name in switches.rewards:
-            return replace(step, **switches.rewards[step.name])
+            return replace(step, **dict[str, Any](switches.rewards[step.name]))
     return step
 
 

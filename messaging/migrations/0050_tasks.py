@@ -10,7 +10,7 @@ from tortoise.indexes import Index
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0009_webpush")]
+    dependencies = [("messaging", "0010_journeys")]
 
     initial = False
 

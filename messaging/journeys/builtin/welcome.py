@@ -28,8 +28,10 @@ JOURNEY = Journey(
     },
     trigger=OnEvent(kinds=("customer.joined",), after=MINUTE),
     steps=(
-        Do(name="confirm", action="confirm_email"),
-        Send(name="thanks", template="welcome_thanks", topic="service", says="spending", priority=4),
+        Do(name="confirm", action="confirm_email", ends=("done", "needless")),
+        Send(
+            name="thanks", template="welcome_thanks", topic="service", says="spending", priority=4
+        ),
         Wait(name="two_days", lasts=2 * DAY),
         Send(name="advice", template="welcome_advice"),
         Wait(name="four_days", lasts=2 * DAY),

@@ -47,9 +47,15 @@ class Stage:
             await self.settle()
 
     async def customer(
-        self, *, agrees: bool = True, born_on: date | None = None, joined_at: datetime | None = None,
-        fronts: Sequence[str] = ("telegram",), name: str = "Анна", language: str = "ru",
-    ) -> int:  # fmt: skip
+        self,
+        *,
+        agrees: bool = True,
+        born_on: date | None = None,
+        joined_at: datetime | None = None,
+        fronts: Sequence[str] = ("telegram",),
+        name: str = "Анна",
+        language: str = "ru",
+    ) -> int:
         """Somebody who has been there before, with an account and these fronts."""
         self._people += 1
         at = joined_at or self.clock.now()
@@ -143,5 +149,7 @@ class Stage:
 
     async def outcomes(self, journey: str) -> list[str]:
         """Of each enrolment of it, "" for one that sleeps."""
-        rows = await query("SELECT outcome FROM enrolment WHERE journey = $1 ORDER BY id", None, journey)
+        rows = await query(
+            "SELECT outcome FROM enrolment WHERE journey = $1 ORDER BY id", None, journey
+        )
         return [row["outcome"] for row in rows]
