@@ -27,6 +27,7 @@ from bot.dialogues import (
     points,
     settings,
     start,
+    survey,
 )
 from bot.dialogues import help as help_
 from bot.fronts import TELEGRAM, WEBCHAT
@@ -93,10 +94,11 @@ def build_dispatcher(
     )
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
-    dispatcher.include_router(settings.typing())  # an address may look like any question
+    for module in (settings, survey):
+        dispatcher.include_router(module.typing())  # it may look like any question
     most_asked_first = (
         *(points, card, codes, start, join, friends),
-        *(settings, language, help_, leave, blocking),
+        *(survey, settings, language, help_, leave, blocking),
     )
     for module in most_asked_first:
         dispatcher.include_router(module.router())

@@ -82,7 +82,23 @@ class QuietChoice(CallbackData, prefix="quiet"):
     end: int
 
 
+class SheetAnswer(CallbackData, prefix="ask"):
+    """An answer to a question of a survey. Of several options `wanted` says on or off."""
+
+    sheet: int
+    question: str
+    value: str
+    wanted: bool
+
+
+class SheetPage(CallbackData, prefix="sheet"):
+    """A question of a survey to go to; "end" after the last one."""
+
+    sheet: int
+    page: str
+
+
 class Menu(CallbackData, prefix="menu"):
     """A menu entry offered as an inline button."""
 
-    topic: Literal["card", "points", "language", "help"]
+    topic: Literal["friends"]

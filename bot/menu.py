@@ -111,6 +111,12 @@ def _labels() -> dict[str, str]:
     return {label(topic, language).casefold(): topic for topic in TOPICS for language in LANGUAGES}
 
 
+def is_button(text: str) -> bool:
+    """Whether a text is a button of the menu or a command: nobody writes that by chance."""
+    asked = text.strip().casefold()
+    return asked.startswith("/") or asked in _labels()
+
+
 @lru_cache(maxsize=4096)
 def topic_of(text: str) -> str | None:
     """The topic that a text asks for by button, command or its words; None when none fits."""

@@ -85,5 +85,10 @@ SENTENCES: dict[No, Sentence] = {
     No.REFERRAL_TOO_LATE: lambda r, w: _(
         "A friend's code is for new customers, before their first purchase."
     ),
+    No.SURVEY_NOT_FOUND: lambda r, w: _("This button is no longer good."),
+    No.SURVEY_CLOSED: lambda r, w: _("The survey is over. Thank you for your time!"),
+    No.INVALID_ANSWER: lambda r, w: _(
+        "This is too long for an answer. Please write up to 1000 characters."
+    ),
     No.TRANSACTION_NOT_FOUND: lambda r, w: _("There is no such operation on your card."),
 }

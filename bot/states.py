@@ -25,6 +25,12 @@ class Friends(StatesGroup):
     entry = State()
 
 
+class SurveyWords(StatesGroup):
+    """The next line are her own words about a purchase."""
+
+    words = State()
+
+
 class Settings(StatesGroup):
     """Only an e-mail address is typed there; all else is buttons."""
 

@@ -9,7 +9,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot import keyboards
 from bot.arrivals import REFERRAL
-from bot.callbacks import EnterCode
+from bot.callbacks import EnterCode, Menu
 from bot.dialogues.members import Member
 from bot.fronts import TELEGRAM
 from bot.menu import Asks
@@ -25,6 +25,7 @@ from loyalty.rules.promo_codes import grouped
 def router() -> Router:
     friends = Router(name="friends")
     friends.message.register(show, Member(), Asks("friends"))
+    friends.callback_query.register(show_too, Member(), Menu.filter(F.topic == "friends"))
     friends.callback_query.register(ask, Member(), EnterCode.filter(F.what == "friend"))
     return friends
 
@@ -56,6 +57,15 @@ async def show(message: Message, customer: CustomerView, turn: Turn, bot: Bot) -
         points = f"<b>{turn.words.points(friends.points)}</b>"
         lines.append(_("You have got {points} for them.").format(points=points))
     return message.answer("\n".join(lines), reply_markup=keyboards.friends(_sharing(link, turn)))
+
+
+async def show_too(
+    query: CallbackQuery, customer: CustomerView, turn: Turn, bot: Bot
+) -> SendMessage | None:
+    """From a button under another message."""
+    if not isinstance(query.message, Message):
+        return None
+    return await show(query.message, customer, turn, bot)
 
 
 def _offer(turn: Turn) -> str:

@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 import secrets
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -127,6 +128,7 @@ class Chat(Protocol):
     async def click(self, label: str) -> None: ...
     async def share_contact(self, phone: str) -> None: ...
     async def picture(self) -> bytes: ...
+    async def watch(self, action: Awaitable[None]) -> None: ...
     async def restart(self) -> None: ...
     async def close(self) -> None: ...
     @property
@@ -194,6 +196,10 @@ class TelegramChat(_Sees):
     async def picture(self) -> bytes:
         photos = [m["photo"] for m in self.chat.messages.values() if "photo" in m]
         return self.stage.api.files[photos[-1][0]["file_id"]]
+
+    async def watch(self, action: Awaitable[None]) -> None:
+        """See what comes of something that somebody else does."""
+        await self._act(action)
 
     async def _act(self, action: Any) -> None:
         self.chat.changed.clear()
@@ -286,6 +292,12 @@ class WebChat(_Sees):
         """Any frame, as it is."""
         self._changed, self._toasts, self.refusals = [], [], []
         await self.socket.send_str(value if isinstance(value, str) else json.dumps(value))
+        await self.settle()
+
+    async def watch(self, action: Awaitable[None]) -> None:
+        """See what comes of something that somebody else does."""
+        self._changed, self._toasts, self.refusals = [], [], []
+        await action
         await self.settle()
 
     @property
