@@ -130,6 +130,11 @@ STATUS_OF: Mapping[No | Bad, HTTPStatus] = {
     No.REFERRAL_RING: _S.CONFLICT,
     No.REFERRAL_ALREADY: _S.CONFLICT,
     No.REFERRAL_TOO_LATE: _S.CONFLICT,
+    # medicines
+    No.COURSE_NOT_FOUND: _S.NOT_FOUND,
+    No.COURSE_CHANGED: _S.CONFLICT,
+    No.INVALID_COURSE: _S.UNPROCESSABLE_ENTITY,
+    No.TOO_MANY_COURSES: _S.CONFLICT,
     # returns
     No.RECEIPT_AMBIGUOUS: _S.CONFLICT,
     No.RECEIPT_HAS_RETURNS: _S.CONFLICT,
@@ -248,6 +253,10 @@ SENTENCES: Mapping[No | Bad, str] = {
     No.REFERRAL_RING: "Friends cannot bring each other in a circle.",
     No.REFERRAL_ALREADY: "Somebody has brought this customer already.",
     No.REFERRAL_TOO_LATE: "A friend's code is for new customers only.",
+    No.COURSE_NOT_FOUND: "There is no such medicine among the customer's.",
+    No.COURSE_CHANGED: "This has been answered already.",
+    No.INVALID_COURSE: "This cannot be so for a medicine.",
+    No.TOO_MANY_COURSES: "There are too many medicines on the list.",
     No.RECEIPT_AMBIGUOUS: "Several tills of this shop have this number. Name the till.",
     No.RECEIPT_HAS_RETURNS: "Goods of this receipt have come back already. Return the rest.",
     No.ALREADY_RETURNED: "All of this receipt has been returned.",

@@ -12,6 +12,7 @@ from loyalty.promo import Promo
 from loyalty.promo_campaigns import PromoCampaigns
 from loyalty.recommendations import Recommendations
 from loyalty.referral import Referrals
+from loyalty.refills import Refills
 from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.referral import ReferralRules
@@ -36,6 +37,7 @@ class Programme:
     referrals: Referrals
     recommendations: Recommendations
     surveys: Surveys
+    refills: Refills
 
     @property
     def rules(self) -> ProgrammeRules:
@@ -45,13 +47,14 @@ class Programme:
     async def tidy(self) -> None:
         """What has to be done now and then, by any one process: points whose time has come, holds
         that timed out, tiers whose time has come, codes that are of no use to anybody, what is
-        bought together."""
+        bought together, medicines whose figures are to be reckoned."""
         await self.ledger.release_due()
         await self.ledger.expire_due()
         await self.tiers.assess_due()
         await self.promo.tidy()
         await self.referrals.settle()
         await self.recommendations.refresh_due()
+        await self.refills.tidy()
         await self.checkout.forget_old()
         await self.cards.forget_old()
         await self.codes.forget_old()
@@ -86,4 +89,5 @@ def build_programme(
         referrals=Referrals(clock, ledger, referral, book),
         recommendations=Recommendations(clock, book),
         surveys=Surveys(clock),
+        refills=Refills(clock),
     )

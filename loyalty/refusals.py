@@ -87,6 +87,11 @@ class No(StrEnum):
     # journeys
     INVALID_JOURNEY = "invalid_journey"
     JOURNEY_NOT_FOUND = "journey_not_found"
+    # medicines
+    COURSE_NOT_FOUND = "course_not_found"
+    COURSE_CHANGED = "course_changed"
+    INVALID_COURSE = "invalid_course"
+    TOO_MANY_COURSES = "too_many_courses"
     # returns
     RECEIPT_AMBIGUOUS = "receipt_ambiguous"
     RECEIPT_HAS_RETURNS = "receipt_has_returns"

@@ -13,7 +13,6 @@ from app.demo.chain import SHOPS, ShopPlan
 CHRONIC = {"pressure": 0.34, "cholesterol": 0.16, "diabetes": 0.09, "thyroid": 0.08, "heart": 0.12,
            "joints": 0.12, "glaucoma": 0.03, "liver": 0.02, "dizziness": 0.03}  # fmt: skip
 """Chance of a standing medicine at sixty; it fades towards youth."""
-_DOSES_A_DAY = {"diabetes": 2, "joints": 2}
 _YOUNG_NEEDS = ("baby", "formula", "kids", "child_cold")
 
 
@@ -90,9 +89,8 @@ def _courses(age: float, chance: random.Random) -> list[Course]:
             lasting = [good for good in goods_by_need()[need] if good.units_per_pack >= 14]
             if lasting:
                 good = chance.choice(lasting)
-                courses.append(
-                    Course(good, max(14, good.units_per_pack // _DOSES_A_DAY.get(need, 1)))
-                )
+                daily_milli = good.daily_milli or 1000
+                courses.append(Course(good, max(14, good.units_per_pack * 1000 // daily_milli)))
     return courses[:4]
 
 

@@ -36,6 +36,7 @@ _WORDS = {
     "customers": "Customers",
     "receipts": "A year of receipts and points",
     "tiers": "Tiers",
+    "medicines": "Medicines",
 }
 
 

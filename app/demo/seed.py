@@ -18,10 +18,12 @@ from app.demo.people import Person, people
 from app.demo.programme import demo_document
 from app.demo.telling import Seat, Telling, insert_many
 from loyalty.clock import Clock
+from loyalty.courses import take_in_history
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from loyalty.ledger import Ledger
 from loyalty.models import Product, Shop, StaffMember, Till
+from loyalty.refills import Refills
 from loyalty.refusals import Refusal
 from loyalty.rule_book import RuleBook
 from loyalty.rules.card_codes import card_number
@@ -70,6 +72,8 @@ async def seed(
     telling = Telling(rules, crowd, ids, seats, now)
     await telling.write(sales, lambda done: progress("receipts", done, len(sales)))
     await _give_tiers(clock, rules, lambda done: progress("tiers", done, len(crowd)))
+    await take_in_history(lambda done: progress("medicines", min(done, len(crowd)), len(crowd)))
+    await Refills(clock).tidy()
     return Seeded(len(goods()), len(SHOPS), len(crowd), len(sales), telling.expired)
 
 
@@ -94,6 +98,8 @@ async def write_goods() -> None:
                 category=good.category,
                 price_minor=good.price_minor,
                 units_per_pack=good.units_per_pack,
+                daily_milli=good.daily_milli,
+                medicine=good.medicine,
                 prescription_only=good.prescription_only,
                 barcode=good.barcode,
             )

@@ -1,6 +1,6 @@
 """The cancel: spent points go back to the very lots, earned points are taken back by the policy."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loyalty import events
@@ -11,6 +11,7 @@ from loyalty.checkout.promising import undo
 from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
 from loyalty.database import after_commit, query, transaction
 from loyalty.instants import from_micros
+from loyalty.ledger.companion import Companion, joined
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.commands import Posted, Reverse, Verdict
 from loyalty.rules.months import month_of
@@ -18,10 +19,28 @@ from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import fingerprint
 from loyalty.rules.tiers import window
 from loyalty.sql import checkout as sql
-from loyalty.turnover import sum_up, turnover_of, undone
+from loyalty.sql import refills as refills_sql
+from loyalty.turnover import TurnoverRows, sum_up, turnover_of, undone
 
 NOTHING_LEFT = (No.NOTHING_TO_TAKE_BACK, No.ALREADY_REVERSED)
 """A cancel goes through even when there are no points left to move."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Besides:
+    """What goes with the receipt itself: its turnover, and the medicines that came with it."""
+
+    turned: TurnoverRows
+    receipt_id: int
+    at: int
+
+    def companion(self) -> Companion:
+        courses = refills_sql.cancelled_companion(self.receipt_id, self.at)
+        return joined(self.turned.companion(), courses)
+
+    async def write(self) -> None:
+        await self.turned.write()
+        await refills_sql.cancel(self.receipt_id, self.at)
 
 
 async def cancel(
@@ -89,7 +108,8 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         )
         event = event_row("receipt.cancelled", answer, row["shop_name"])
         await outlook.write()  # the account before its receipt, as a return locks them
-        if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, turned):
+        besides = _Besides(turned, receipt_id, at)
+        if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, besides):
             raise OvertakenError
         has_codes = any(outcome.is_applied for outcome in first.promos)
         await undo(receipt_id, desk.now(), frees_codes=has_codes)

@@ -1,6 +1,6 @@
 """The commit: one transaction that makes a sale a receipt, with its points and its event."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,7 @@ from loyalty.rules.receipts import (
 )
 from loyalty.sql import checkout as sql
 from loyalty.sql import referral as referral_sql
+from loyalty.sql import refills as refills_sql
 from loyalty.sql.turnover import TURNOVER_SEEN
 from loyalty.turnover import Turnover, bought, sum_up, turnover_of
 
@@ -318,16 +319,19 @@ async def _write(
     until = now + own_rules.hold_minutes * 60 * SECOND
     event = event_row("receipt.committed", answer, priced.shop_name)
     uses = (priced.code_hash, until) if priced.code_hash else None
+    supplies = (priced.customer_id, answer.receipt_id, to_micros(answer.at), _packs(lines))
     month = month_of(to_micros(answer.at), own_rules.timezone)
     turned = bought(priced.turnover, desk.rules, paid_minor=priced.paid_minor, month=month, now=now)
     try:
         if dialect() == "postgres":
             receipt = sql.receipt_companion(row, lines, event, closes=priced.closes, uses=uses)
-            besides = [turned.companion(), *priced.consequences(answer.receipt_id, now)]
+            courses = refills_sql.bought_companion(*supplies)
+            besides = [turned.companion(), courses, *priced.consequences(answer.receipt_id, now)]
             await outlook.write_with(joined(receipt, *besides))
         else:
             await sql.write_receipt(row, lines, event, closes=priced.closes, uses=uses)
             await turned.write()
+            await refills_sql.buy(*supplies)
             await priced.write_consequences(answer.receipt_id, now)
             await outlook.write()
     except DemandError as unmet:
@@ -336,6 +340,11 @@ async def _write(
         if unmet.name == sql.CODE_FREE:
             raise DeclinedError(refuse(No.CARD_CODE_USED)) from None
         raise OvertakenError(refuse(No.QUOTE_NOT_FOUND)) from None
+
+
+def _packs(lines: Sequence[tuple[Any, ...]]) -> list[refills_sql.Bought]:
+    """Of the lines as they are written: id, sku, quantity."""
+    return [(line[0], line[2], line[5]) for line in lines]
 
 
 def _commands(priced: _Priced, receipt_id: int, at: int, now: int) -> dict[str, Command]:

@@ -29,6 +29,7 @@ from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.commands import Posted, Reverse, Verdict
 from loyalty.rules.months import month_of
 from loyalty.rules.returns import Portion, SoldLine
+from loyalty.sql import refills as refills_sql
 from loyalty.sql import returns as sql
 from loyalty.turnover import TurnoverRows, sum_up, undone
 
@@ -157,15 +158,18 @@ async def _write(
     ]  # fmt: skip
     event = event_row(answer, seen.row["shop_name"], at)
     state = "returned" if moves.is_whole else "committed"
+    packs = [(line_id, quantity) for _, line_id, quantity, *_ in lines]
     turned = _turned(desk, seen, moves.refund_minor)
     try:
         if dialect() == "postgres":
             companion = sql.return_companion(row, lines, event, seen=seen_returns, state=state)
+            courses = refills_sql.returned_companion(packs, at)
             besides = undoing(answer.receipt_id, desk.now(), frees_codes=moves.is_whole)
-            await outlook.write_with(joined(companion, turned.companion(), *besides))
+            await outlook.write_with(joined(companion, turned.companion(), courses, *besides))
         else:
             await sql.write_return(row, lines, event, seen=seen_returns, state=state)
             await turned.write()
+            await refills_sql.return_(packs, at)
             await undo(answer.receipt_id, desk.now(), frees_codes=moves.is_whole)
             await outlook.write()
     except DemandError:

@@ -9,7 +9,7 @@ from tortoise.indexes import Index
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0045_promo_points")]
+    dependencies = [("loyalty", "0050_refills")]
 
     initial = False
 

@@ -22,6 +22,7 @@ from loyalty.models.receipts import (
     ShortCode,
 )
 from loyalty.models.recommendations import PairCount, ProductReach
+from loyalty.models.refills import RefillCourse, RefillPace, RefillSupply
 from loyalty.models.returns import ReceiptReturn, ReceiptReturnLine
 from loyalty.models.shops import ApiKey, Product, Shop, StaffMember, StaffSession, Till
 from loyalty.models.surveys import SurveySheet
@@ -55,6 +56,9 @@ __all__ = [
     "ReceiptReturnLine",
     "Referral",
     "ReferralCode",
+    "RefillCourse",
+    "RefillPace",
+    "RefillSupply",
     "RuleRevision",
     "Shop",
     "ShortCode",

@@ -88,7 +88,11 @@ class ApiKey(Model):
 
 
 class Product(Model):
-    """A thing sold. `units_per_pack` counts tablets, capsules or doses, and it feeds refill reminders."""  # noqa: E501
+    """A thing sold. `units_per_pack` counts tablets, capsules or doses, and it feeds refill reminders.
+
+    So it does with `daily_milli` (usual units a day, in thousandths; 0: nothing that one takes over time).
+    Packs of one medicine share its `medicine`; "" where there is only this one.
+    """  # noqa: E501
 
     sku = fields.CharField(max_length=64, primary_key=True)
     name = fields.CharField(max_length=200)
@@ -99,6 +103,8 @@ class Product(Model):
     earns = fields.BooleanField(default=True)
     payable_with_points = fields.BooleanField(default=True)
     barcode = fields.CharField(max_length=32, default="")
+    daily_milli = fields.BigIntField(db_default=0)
+    medicine = fields.CharField(max_length=200, db_default="")
 
     class Meta:
         table = "product"
