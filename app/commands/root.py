@@ -17,6 +17,7 @@ from app.commands.messages import messages
 from app.commands.nps import nps
 from app.commands.promo import promo
 from app.commands.recommend import recommend
+from app.commands.refills import refills
 from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
@@ -43,6 +44,7 @@ GROUPS = {
     "journeys": journeys,
     "templates": templates,
     "rules": rules,
+    "refills": refills,
     "staff": staff,
     "keys": keys,
     "shops": shops,

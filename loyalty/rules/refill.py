@@ -24,6 +24,8 @@ LEAD_DAYS = 5
 """How long before the run-out one is reminded, unless the journey says otherwise."""
 STALE_DAYS = 7
 """So long after the run-out nobody is reminded any more: she has bought elsewhere, or stopped."""
+LATEST = 500 * 366 * DAY
+"""No run-out is later than this instant (in 2470), however many packs somebody rings up."""
 CONFIRMED_DAYS = 3
 """Who says that she has bought, and shows a receipt so near to that, has bought once."""
 
@@ -69,7 +71,7 @@ class Course:
     def run_out_at(self) -> int | None:
         """The instant at which nothing is left; None when there never was anything."""
         ends = self._ends()
-        return None if ends is None else ends // self.daily_milli
+        return None if ends is None else min(ends // self.daily_milli, LATEST)
 
     def stock_milli(self, at: int) -> int:
         """Units that are left at `at`, of what had come by then."""

@@ -19,7 +19,7 @@ from itertools import pairwise
 from statistics import median
 
 from loyalty.rules.receipts import DAY
-from loyalty.rules.refill import MILLI, Course, confirmed
+from loyalty.rules.refill import LATEST, MILLI, Course, confirmed
 
 NEWER_WEIGHS = 0.85
 """The weight of an interval, compared with the next one."""
@@ -140,7 +140,7 @@ def _walk(bought: Sequence[tuple[float, int]], daily_milli: float) -> tuple[floa
 
 def _instant(day: float) -> int:
     """To the second: no more is meant."""
-    return round(day * 86_400) * (DAY // 86_400)
+    return min(round(day * 86_400) * (DAY // 86_400), LATEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,9 +178,7 @@ class CoursesAgainstAuditor(RuleBasedStateMachine):
         assert course is not None
         noted = self.run(self.programme.refills.bought(self.her.id, course.id, course.cycle, packs))
         assert isinstance(noted, Noted)
-        near = any(
-            box.number and box.kept and box.day > self.day - NEAR_DAYS for box in self.boxes
-        )
+        near = any(box.number and box.kept and box.day > self.day - NEAR_DAYS for box in self.boxes)
         assert noted.known == near
         if not near:
             self.boxes.append(Box(self.day, Fraction(packs * PACK)))

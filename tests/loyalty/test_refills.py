@@ -83,9 +83,7 @@ class Story:
         return None if ends_at is None else round((ends_at - START) / timedelta(days=1), 3)
 
     async def due(self, lead: int = 5) -> list[str]:
-        found = await self.programme.refills.due(
-            self.clock.now(), 100, lead=timedelta(days=lead)
-        )
+        found = await self.programme.refills.due(self.clock.now(), 100, lead=timedelta(days=lead))
         await self.programme.refills.told(found)
         return [course.name for course in found]
 
@@ -180,6 +178,14 @@ async def test_a_cancelled_receipt_was_never_bought(story: Story) -> None:
     courses = await story.programme.refills.courses_of(story.her.id)
     assert [(c.ends_at, c.stock_milli) for c in courses] == [(None, 0)] * 2
     story.day(27)
+    assert await story.due() == []
+
+
+async def test_a_slip_of_the_keyboard_breaks_no_list(story: Story) -> None:
+    for n in range(4):
+        story.day(n * 10)
+        await story.buy("1000000xamlo90")
+    assert (await story.course()).stock_milli > 0
     assert await story.due() == []
 
 
@@ -428,7 +434,8 @@ async def test_what_is_usual_is_learned_from_all(story: Story, programme: Progra
             await hers.buy("amlo30")
     await programme.refills.tidy()
     rows = await query("SELECT item, courses, pace_permille FROM refill_pace ORDER BY item")
-    assert [(row["item"], row["courses"]) for row in rows] == [("", 22), ("medicine:Амлодипин 5 мг", 22)]
+    learned_of = [(row["item"], row["courses"]) for row in rows]
+    assert learned_of == [("", 22), ("medicine:Амлодипин 5 мг", 22)]
     assert 830 < rows[1]["pace_permille"] < 930
     story.day(200)
     await story.buy("amlo30")
