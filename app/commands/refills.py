@@ -58,7 +58,7 @@ async def doses(
             rows = [_dose(number, row) for number, row in enumerate(csv.DictReader(text), 2)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         no(f"{file}: {error}")
-    known = set(await Product.all().values_list("sku", flat=True))
+    known = {product.sku for product in await Product.all().only("sku")}
     missing = [sku for sku, _, _ in rows if sku not in known]
     if missing:
         no(f"no such products: {', '.join(missing[:5])}")
