@@ -22,6 +22,7 @@ from app.chores import run_chores
 from app.collector import spare_the_collector
 from app.errors import PortBusyError, SettingsError
 from app.settings import Kind, Settings
+from app.sms import sms_inquiries
 from bot.telegram import introduce, poll, set_webhook
 from messaging.channels.base import Channel
 from messaging.templates import BOOK
@@ -94,6 +95,8 @@ def _services(kind: Kind, house: House, stop: asyncio.Event) -> list[Callable[[]
         ]
         if house.sms is not None:
             services.append(house.sms.open)  # to hear reports before anything is sent
+        if (inquiries := sms_inquiries(house.sms, house.clock)) is not None:
+            services.append(lambda: inquiries.run(stop))
         if house.mail is not None and (reader := house.mail.reader) is not None:
             services.append(lambda: reader.run(stop))
     else:

@@ -17,6 +17,7 @@ from messaging.channels.sms.http_gateway import HttpAccount, HttpSmsChannel
 from messaging.channels.sms.session import SmppServer
 from messaging.channels.sms.smpp import SmppChannel, SmppOptions
 from messaging.channels.sms.tariff import parse_tariff
+from messaging.inquiries import Inquiries
 from messaging.sms_webhooks import add_sms_webhook
 from messaging.statuses import take_reports
 
@@ -89,6 +90,13 @@ def add_sms(app: web.Application, channel: SmsChannel, clock: Clock) -> None:
     """Listen to the provider's reports, where they come by HTTP."""
     if isinstance(channel, HttpSmsChannel):
         add_sms_webhook(app, channel.gateway, channel.account, clock=clock, take_reports=_keep)
+
+
+def sms_inquiries(channel: SmsChannel | None, clock: Clock) -> Inquiries | None:
+    """Who asks the provider about what it has not answered; None where it cannot be asked."""
+    if not isinstance(channel, HttpSmsChannel) or channel.gateway.query is None:
+        return None
+    return Inquiries(channel, clock)
 
 
 async def _keep(reports: Sequence[Report]) -> None:

@@ -149,7 +149,8 @@ async def find(address: str) -> Subscription | None:
 # CASE: no planner turns another kind's value into a number.
 _OF_CUSTOMERS = listed(
     """
-    SELECT i.customer_id, s.id, s.seen_at, i.value AS thread FROM identity i JOIN push_subscription s
+    SELECT i.customer_id, s.id, s.seen_at, i.value AS thread
+    FROM identity i JOIN push_subscription s
         ON s.thread_id = CASE WHEN i.kind = 'webchat' THEN CAST(i.value AS BIGINT) END
     WHERE i.customer_id IN {list} AND i.kind = 'webchat' AND i.ended_at IS NULL
         AND s.ended_at IS NULL

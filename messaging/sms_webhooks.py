@@ -103,7 +103,7 @@ class _Webhook:
             status=status,
             at=to_micros(self._clock.now()),
             provider_id=id_,
-            attempt_id=attempt_id,
+            attempt_id=attempt_id or self._gateway.attempt_of(id_),
             detail=" ".join(_printable(word) for word in (told, error) if word)[:80],
         )
 

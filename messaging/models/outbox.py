@@ -80,6 +80,7 @@ class Attempt(Model):
     status = fields.CharField(max_length=12, default="")
     status_at = InstantField(null=True)
     clicked_at = InstantField(null=True)
+    ask_at = InstantField(null=True)  # of an unknown one: when its provider is asked again
 
     class Meta:
         table = "attempt"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from messaging.channels.base import Channel as AnyChannel
 from messaging.channels.base import Failed, Limit, SendResult, Status
@@ -16,6 +16,11 @@ PARTS_MAX = 10
 """A longer text is a mistake, and an expensive one."""
 _NUMBER = re.compile(r"\+?([1-9]\d{4,14})", re.ASCII)
 _NOT_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+
+
+Fate = Status | Literal["taken", "absent"]
+"""What a provider answers who is asked about a message: its status, that it has it and is not done
+with it, or that it has never had it."""
 
 
 class SmsChannel(AnyChannel, Protocol):

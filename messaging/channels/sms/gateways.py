@@ -72,6 +72,10 @@ class JoinedFields:
         return bool(results) and all(results)
 
 
+_OWN = "k"
+"""Begins an id of ours, so that it is nobody else's number."""
+
+
 def same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode())
 
@@ -112,6 +116,19 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusQuery:
+    """How a provider is asked about one message, by our own id of it. Its answer has the statuses
+    of its webhook; `absent` are those that say that it has no such message."""
+
+    path: str
+    id_field: str
+    to_field: str
+    status_at: str
+    absent: frozenset[str]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validity:
     """How long a provider may try, written as it wants it."""
 
@@ -143,6 +160,9 @@ class Gateway:
     fixed: Mapping[str, str] = field(default_factory=dict)
     callback_field: str = ""
     """Takes the URL for this message's reports; without one that URL is set at the provider's."""
+    own_id_field: str = ""
+    """Takes an id of ours, by which the provider then speaks of the message."""
+    query: StatusQuery | None = None
     id_at: str
     error_at: str
     error_text_at: str
@@ -150,6 +170,17 @@ class Gateway:
     webhook: Webhook
     signed_with: Literal["password", "secret"]
     """Its requests are: with the account's password, or with a secret of their own."""
+
+    def own_id(self, attempt_id: int) -> str:
+        """What we call a try; "" where the provider takes no ids of ours."""
+        return f"{_OWN}{attempt_id}" if self.own_id_field else ""
+
+    def attempt_of(self, id_: str) -> int | None:
+        """The try that an id of ours is of."""
+        digits = id_.removeprefix(_OWN)
+        if not self.own_id_field or digits == id_ or not digits.isascii() or not digits.isdigit():
+            return None
+        return number if len(digits) < 20 and (number := int(digits)) < 1 << 63 else None
 
     def error_of(self, answer: Mapping[str, Any]) -> str:
         """The code of an error that the answer tells, or ""."""
@@ -247,6 +278,15 @@ SMSC = Gateway(
         field="valid", seconds_min=60, seconds_max=24 * 3600, write=_hours_and_minutes
     ),
     fixed=MappingProxyType({"charset": "utf-8", "fmt": "3"}),
+    own_id_field="id",
+    query=StatusQuery(
+        path="/sys/status.php",
+        id_field="id",
+        to_field="phone",
+        status_at="status",
+        absent=frozenset({"-3"}),
+        fixed=MappingProxyType({"charset": "utf-8", "fmt": "3"}),
+    ),
     id_at="id",
     error_at="error_code",
     error_text_at="error",

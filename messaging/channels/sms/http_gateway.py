@@ -19,8 +19,8 @@ from messaging.channels.http import (
     retry_after_s,
     said,
 )
-from messaging.channels.sms.channel import Sms, SmsTerms, digits_of, text_of, unsendable
-from messaging.channels.sms.gateways import Gateway
+from messaging.channels.sms.channel import Fate, Sms, SmsTerms, digits_of, text_of, unsendable
+from messaging.channels.sms.gateways import Gateway, StatusQuery
 
 ANSWER_BYTES_MAX = 64 * 1024
 
@@ -67,8 +67,8 @@ class HttpSmsChannel(Sms):
         self._times = times or HttpTimes()
         self._session: aiohttp.ClientSession | None = None
         login = quote(account.login, safe="")
-        api_url = account.api_url or gateway.api_url
-        self._url = api_url.rstrip("/") + gateway.path.format(login=login)
+        self._api_url = (account.api_url or gateway.api_url).rstrip("/")
+        self._url = self._api_url + gateway.path.format(login=login)
         if account.public_url and webhook_secret(gateway, account):
             told = {status for status in gateway.webhook.statuses.values() if status}
             if gateway.webhook.error_is_signed:
@@ -102,6 +102,37 @@ class HttpSmsChannel(Sms):
             log.warning("sms_gateway_broke_off", gateway=self.gateway.name, error=said(error))
             return Unknown("no_answer")
 
+    async def ask(self, attempt_id: int, address: str) -> Fate | None:
+        """What has become of a try that nothing was heard of; None when that cannot be told now."""
+        query = self.gateway.query
+        assert query is not None
+        form = {
+            **query.fixed,
+            **self._credentials(),
+            query.id_field: self.gateway.own_id(attempt_id),
+            query.to_field: digits_of(address) or "",
+        }
+        await self.open()
+        assert self._session is not None
+        try:
+            async with self._session.post(
+                self._api_url + query.path, data=form, allow_redirects=False
+            ) as response:
+                answer = await _answer(response)
+        except (TimeoutError, aiohttp.ClientError) as error:
+            log.info("sms_gateway_not_asked", gateway=self.gateway.name, error=said(error))
+            return None
+        return self._fate(query, answer)
+
+    def _fate(self, query: StatusQuery, answer: Mapping[str, Any]) -> Fate | None:
+        told = str(answer.get(query.status_at, ""))
+        if self.gateway.error_of(answer) or told not in self.gateway.webhook.statuses:
+            log.warning("sms_fate_not_told", gateway=self.gateway.name, answer=str(answer)[:200])
+            return None
+        if told in query.absent:
+            return "absent"
+        return self.gateway.webhook.statuses[told] or "taken"
+
     def _form(self, outgoing: Outgoing) -> dict[str, str]:
         gateway = self.gateway
         digits = digits_of(outgoing.address) or ""
@@ -110,10 +141,9 @@ class HttpSmsChannel(Sms):
             gateway.to_field: f"+{digits}" if gateway.to_with_plus else digits,
             gateway.text_field: text_of(outgoing.body),
         }
-        if gateway.auth == "form":
-            form |= zip(
-                gateway.auth_fields, (self.account.login, self.account.password), strict=True
-            )
+        form |= self._credentials()
+        if gateway.own_id_field:
+            form[gateway.own_id_field] = gateway.own_id(outgoing.attempt_id)
         if self.terms.sender:
             form[gateway.sender_field] = self.terms.sender
         if outgoing.ttl_s is not None:
@@ -123,6 +153,13 @@ class HttpSmsChannel(Sms):
             mark = f"?{parameter}={outgoing.attempt_id}" if parameter else ""
             form[gateway.callback_field] = self.account.public_url + webhook_path(gateway) + mark
         return form
+
+    def _credentials(self) -> dict[str, str]:
+        """As fields, for a gateway that wants them there."""
+        if self.gateway.auth != "form":
+            return {}
+        pair = (self.account.login, self.account.password)
+        return dict(zip(self.gateway.auth_fields, pair, strict=True))
 
     def _authorization(self) -> dict[str, str]:
         if self.gateway.auth != "basic":

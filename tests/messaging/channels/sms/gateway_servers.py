@@ -108,27 +108,44 @@ class Twilio(GatewayServer):
         return base64.b64encode(hmac.new(token.encode(), told.encode(), "sha1").digest()).decode()
 
 
+@dataclass
 class SmscRu(GatewayServer):
+    fates: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By phone and id: the status of each message that it has taken, answered or not."""
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         form = await self.form(request)
+        if request.path == "/sys/send.php" and self.script and self.script[0] in (HANG, DROP):
+            self.fates[form["phones"], form["id"]] = -1
         if (scripted := await self.answer(request)) is not None:
             return scripted
-        if request.path != "/sys/send.php":
+        if request.path not in ("/sys/send.php", "/sys/status.php"):
             return web.Response(status=404)
         if (form.get("login"), form.get("psw")) != (SMSC_LOGIN, SMSC_PASSWORD):
             return self.error(2, "authorise error")
         if (form.get("fmt"), form.get("charset")) != ("3", "utf-8"):
             self.complaints.append(f"fmt and charset: {form}")
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,40}", form.get("id", "")):
+            return self.error(1, "parameters error")
+        if request.path == "/sys/status.php":
+            return self.status(form)
         if not re.fullmatch(r"[1-9]\d{9,14}", form.get("phones", "")):
             return self.error(7, "invalid number")
         if not form.get("mes"):
             return self.error(1, "parameters error")
         if "valid" in form and not re.fullmatch(r"(0\d|1\d|2[0-4]):[0-5]\d", form["valid"]):
             return self.error(5, "invalid date")
-        known = {"login", "psw", "fmt", "charset", "phones", "mes", "valid", "sender"}
+        known = {"login", "psw", "fmt", "charset", "phones", "mes", "valid", "sender", "id"}
         if unknown := set(form) - known:
             self.complaints.append(f"fields {unknown}")
-        return web.json_response({"id": 1000 + len(self.got), "cnt": 1})
+        self.fates[form["phones"], form["id"]] = -1
+        return web.json_response({"id": form["id"], "cnt": 1})
+
+    def status(self, form: Mapping[str, str]) -> web.Response:
+        if unknown := set(form) - {"login", "psw", "fmt", "charset", "phone", "id"}:
+            self.complaints.append(f"fields {unknown}")
+        told = self.fates.get((form["phone"], form["id"]), -3)
+        return web.json_response({"status": told, "last_date": "", "last_timestamp": 0})
 
     def error(self, code: int, message: str) -> web.Response:
         return web.json_response({"error": message, "error_code": code})

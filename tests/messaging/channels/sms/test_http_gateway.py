@@ -63,6 +63,15 @@ async def send_by_smsc(server: SmscRu, *, account: Any = None, **fields: Any) ->
         await channel.close()
 
 
+async def ask_smsc(server: SmscRu) -> Any:
+    account = HttpAccount(login=SMSC_LOGIN, password=SMSC_PASSWORD, api_url=server.url)
+    channel = HttpSmsChannel(SMSC, account, TERMS, times=TIMES)
+    try:
+        return await channel.ask(7, PHONE)
+    finally:
+        await channel.close()
+
+
 class TestTwilio:
     async def test_it_takes_what_we_send(self, twilio: Twilio) -> None:
         result = await send_by_twilio(twilio, text=TRICKY, attempt_id=42, ttl_s=600)
@@ -173,7 +182,7 @@ class TestTwilio:
 
 class TestSmscRu:
     async def test_it_takes_what_we_send(self, smsc_ru: SmscRu) -> None:
-        assert await send_by_smsc(smsc_ru, text=TRICKY, ttl_s=5_401) == Sent("1001")
+        assert await send_by_smsc(smsc_ru, text=TRICKY, ttl_s=5_401) == Sent("k7")
         assert smsc_ru.got == [
             {
                 "login": SMSC_LOGIN,
@@ -184,8 +193,47 @@ class TestSmscRu:
                 "mes": TRICKY,
                 "sender": "Kapsula",
                 "valid": "01:31",
+                "id": "k7",
             }
         ]
+
+    @pytest.mark.parametrize(
+        ("answer", "fate"),
+        [
+            ({"status": -1}, "taken"),
+            ({"status": "0"}, "taken"),
+            ({"status": 1}, Status.DELIVERED),
+            ({"status": 20, "err": 200}, Status.UNDELIVERED),
+            ({"status": 22}, Status.BOUNCED),
+            ({"status": -3}, "absent"),
+            ({"status": 77}, None),  # not in its papers
+            ({"error": "too many", "error_code": 9}, None),
+            ("nonsense", None),
+            ([1], None),
+        ],
+    )
+    async def test_it_is_asked_what_has_become_of_a_message(
+        self, smsc_ru: SmscRu, answer: Any, fate: Any
+    ) -> None:
+        smsc_ru.script.append((200, answer))
+        assert await ask_smsc(smsc_ru) == fate
+        assert smsc_ru.got == [
+            {
+                "login": SMSC_LOGIN,
+                "psw": SMSC_PASSWORD,
+                "charset": "utf-8",
+                "fmt": "3",
+                "phone": "79001234567",
+                "id": "k7",
+            }
+        ]
+
+    @pytest.mark.parametrize("scripted", [DROP, (500, "out of order")])
+    async def test_who_does_not_answer_is_asked_another_time(
+        self, smsc_ru: SmscRu, scripted: Scripted
+    ) -> None:
+        smsc_ru.script.append(scripted)
+        assert await ask_smsc(smsc_ru) is None
 
     @pytest.mark.parametrize(("ttl_s", "valid"), [(1, "00:01"), (600, "00:10"), (10**6, "24:00")])
     async def test_its_times_are_hours_and_minutes(

@@ -14,7 +14,7 @@ from app.assembly import House, open_house
 from app.errors import SettingsError
 from app.outgoing import CodeSender
 from app.settings import Settings, setting_rows
-from app.sms import sms_channel
+from app.sms import sms_channel, sms_inquiries
 from loyalty.clock import SystemClock
 from loyalty.database import query
 from messaging.channels.folder import FolderSms, kept_sms
@@ -23,6 +23,7 @@ from tests.app.conftest import Start
 from tests.conftest import SECRET
 from tests.messaging.channels.sms.conftest import QUICK
 from tests.messaging.channels.sms.gateway_servers import (
+    DROP,
     LOGIN,
     PASSWORD,
     SMSC_LOGIN,
@@ -193,11 +194,32 @@ async def test_smsc_takes_a_code_and_tells_what_became_of_it(db_url: str) -> Non
             await house.dispatcher.drain()
             assert smsc_ru.got[0]["mes"] == "Капсула: ваш код 482913. Никому его не говорите."
             async with listening(house) as ours:
-                told = {"id": "1001", "phone": "79001234567", "status": "1"}
+                told = {"id": smsc_ru.got[0]["id"], "phone": "79001234567", "status": "1"}
                 assert await post(ours + "/webhooks/sms/smsc", told) == 403
                 assert await post(ours + "/webhooks/sms/smsc", smsc_ru.signed(told, "sha1")) == 200
                 assert (await the_attempt())["status"] == "delivered"
                 assert await post(ours + "/webhooks/sms/twilio", told) == 404
+
+
+async def test_smsc_is_asked_about_what_it_has_not_answered(db_url: str) -> None:
+    async with running(SmscRu()) as smsc_ru:
+        smsc_ru.script.append(DROP)
+        who = {"login": SMSC_LOGIN, "password": SMSC_PASSWORD, "webhook_secret": SMSC_SECRET}
+        async with opened(settings(db_url, gateway="smsc", api_url=smsc_ru.url, **who)) as house:
+            inquiries = sms_inquiries(house.sms, house.clock)
+            assert inquiries is not None
+            await send_code(house)
+            await house.dispatcher.drain()
+            assert list((await states()).values()) == [("unknown", "no_answer")]
+            assert await inquiries.ask_due() == 0  # it is too soon
+            await query("UPDATE attempt SET started_at = started_at - 31000000")
+            assert await inquiries.ask_due() == 1
+            assert list((await states()).values()) == [("sent", "")]
+            assert len(smsc_ru.got) == 2, "it is not sent again"
+            async with listening(house) as ours:
+                told = {"id": smsc_ru.got[0]["id"], "phone": "79001234567", "status": "1"}
+                assert await post(ours + "/webhooks/sms/smsc", smsc_ru.signed(told, "sha1")) == 200
+            assert (await the_attempt())["status"] == "delivered"
 
 
 async def test_a_channel_that_is_given_comes_before_the_settings(
