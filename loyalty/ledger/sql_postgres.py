@@ -123,7 +123,7 @@ def _numbered(
     counter: Sequence[Sequence[Any]], before: Mapping[int, tuple[int, int]]
 ) -> list[tuple[int, ...]]:
     """The programme's postings (`COUNTER`) as rows of their table."""
-    rows = []
+    rows: list[tuple[int, ...]] = []
     for account_id, nth, transaction_id, points, running in counter:
         seq, balance = before[account_id]
         rows.append((account_id, seq + nth, transaction_id, points, balance + running))
