@@ -230,7 +230,9 @@ def _assemble(
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
     if fronts.telegram is not None:
         fronts.telegram.session.middleware(replies)
-    journeys = Journeys(clock, programme, wakeups, opt_ins=opt_ins if has_mail else None)
+    journeys = Journeys(
+        clock, programme, wakeups, opt_ins=opt_ins if has_mail else None, links=links
+    )
     dispatcher = Dispatcher(
         clock,
         [messenger, *channels],

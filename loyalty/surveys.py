@@ -4,6 +4,7 @@ An answer and its event (`survey.answered`) are one transaction. Who is asked wh
 of it, is a journey's; how often one is asked at most is the dispatcher's caps'.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,15 @@ ANSWERED_WITHIN = timedelta(days=30)
 """After this a first answer says nothing of what was asked about."""
 CHANGED_WITHIN = timedelta(days=1)
 """So long after her first answer she may change or add to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """To whom a survey is given, and about which receipt, if it is about one."""
+
+    key: str
+    customer_id: int
+    receipt_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +74,16 @@ class Surveys:
         self, survey: Survey, customer_id: int, *, key: str, receipt_id: int | None = None
     ) -> int:
         """The sheet's id; the same key gives the same sheet. Part of the caller's transaction."""
+        handout = Handout(key, customer_id, receipt_id)
+        return (await self.hand_out_many(survey, [handout]))[key]
+
+    async def hand_out_many(self, survey: Survey, handouts: Sequence[Handout]) -> dict[str, int]:
+        """As `hand_out`, for many customers at once: the sheets' ids by key."""
+        rows = [(next_id(), each.key, each.customer_id, each.receipt_id) for each in handouts]
         at = to_micros(self._clock.now())
-        values = (next_id(), key, survey.name, customer_id, receipt_id, at)
-        await query(sql.HAND_OUT, None, *values)
-        [[sheet_id]] = await query(sql.ID_OF, None, key)
-        return int(sheet_id)
+        await query(*sql.HAND_OUT, json.dumps(rows), survey.name, at)
+        found = await query(*sql.IDS_OF, json.dumps([each.key for each in handouts]))
+        return {row["key"]: row["id"] for row in found}
 
     async def sheet(self, sheet_id: int) -> Sheet | None:
         """As it stands; None for one that was never handed out."""

@@ -5,6 +5,7 @@
 /u/{29}       to unsubscribe, by attempt
 /p/{29}       preferences, by customer
 /doi/{29}     to confirm an e-mail address, by request
+/s/{29}       a survey, by sheet
 """
 
 import hashlib
@@ -22,7 +23,7 @@ _NTH_BITS, _MAC_BITS = 5, 44
 LINKS_MAX = (1 << _NTH_BITS) - 1
 """Links that one message may have; the number after the last is the trap's."""
 TRAP_NTH = LINKS_MAX
-OWN_PATHS = ("/c/", "/o/", "/u/", "/p/", "/doi/", "/card/")
+OWN_PATHS = ("/c/", "/o/", "/u/", "/p/", "/doi/", "/s/", "/card/")
 
 
 class ShortTokens:
@@ -79,6 +80,7 @@ class Links:
         self.leaving = Tokens(derive_key(secret, "unsubscribe links"))
         self.preferring = Tokens(derive_key(secret, "preference links"))
         self.confirming = Tokens(derive_key(secret, "opt-in links"))
+        self.asking = Tokens(derive_key(secret, "survey links"))
         self._own = tuple(self.public_url + path for path in OWN_PATHS)
 
     def click(self, attempt_id: int, nth: int) -> str:
@@ -96,6 +98,9 @@ class Links:
 
     def opt_in(self, request_id: int) -> str:
         return f"{self.public_url}/doi/{self.confirming.make(request_id)}"
+
+    def survey(self, sheet_id: int) -> str:
+        return f"{self.public_url}/s/{self.asking.make(sheet_id)}"
 
     def is_own(self, url: str) -> bool:
         """Whether it is one of these, which no click is counted for."""

@@ -1,13 +1,25 @@
 """SQL of surveys: handing out, answers, and what they add up to."""
 
-# $1 id … $7 the moment. The shop is that of the receipt.
-HAND_OUT = """
+# $1 rows [id, key, customer, receipt] as JSON, $2 survey, $3 the moment. The shop is the receipt's.
+_HAND_OUT = """
 INSERT INTO survey_sheet (id, key, survey, customer_id, receipt_id, shop_id, asked_at, words)
-VALUES ($1, $2, $3, $4, $5,
-  (SELECT t.shop_id FROM receipt AS r JOIN till AS t ON t.id = r.till_id WHERE r.id = $5), $6, '')
+SELECT n.id, n.key, $2, n.customer_id, n.receipt_id,
+  (SELECT t.shop_id FROM receipt AS r JOIN till AS t ON t.id = r.till_id WHERE r.id = n.receipt_id),
+  $3, ''
+FROM (SELECT CAST({row} ->> 0 AS BIGINT) AS id, {row} ->> 1 AS key,
+    CAST({row} ->> 2 AS BIGINT) AS customer_id, CAST({row} ->> 3 AS BIGINT) AS receipt_id
+  FROM {source}) AS n WHERE true
 ON CONFLICT (key) DO NOTHING
 """
-ID_OF = "SELECT id FROM survey_sheet WHERE key = $1"
+HAND_OUT = (
+    _HAND_OUT.format(row="e.v", source="json_array_elements($1::json) AS e(v)"),
+    _HAND_OUT.format(row="e.value", source="json_each($1) AS e"),
+)
+IDS_OF = (
+    "SELECT id, key FROM survey_sheet "
+    "WHERE key IN (SELECT e.v FROM jsonb_array_elements_text($1::jsonb) AS e(v))",
+    "SELECT id, key FROM survey_sheet WHERE key IN (SELECT value FROM json_each($1))",
+)
 _SHEET = """
 SELECT s.id, s.survey, s.customer_id, s.receipt_id, s.shop_id, s.asked_at, s.answered_at,
   s.changed_at, s.ended_at, s.score, s.words

@@ -26,6 +26,7 @@ from messaging.journeys.registry import Around, Entry
 from messaging.journeys.revisions import Shelf, publish_house
 from messaging.journeys.rewards import Rewards
 from messaging.journeys.rows import COLUMNS, enrolled
+from messaging.links import Links
 from messaging.metrics import ENROLMENTS
 from messaging.notices import EventRow
 from messaging.optin import OptIns
@@ -50,7 +51,8 @@ _PUT_OFF = "UPDATE enrolment SET wakes_at = $2 WHERE id = $1"
 
 
 class Journeys:
-    """All journeys of a process. `opt_ins` lets them ask for a confirmed e-mail address."""
+    """All journeys of a process. `opt_ins` lets them ask for a confirmed e-mail address, `links`
+    lead from their messages to pages of ours."""
 
     def __init__(
         self,
@@ -59,10 +61,12 @@ class Journeys:
         wakeups: Wakeups | None = None,
         *,
         opt_ins: OptIns | None = None,
+        links: Links | None = None,
     ) -> None:
         self._clock = clock
         self._programme = programme
         self._opt_ins = opt_ins
+        self._links = links
         self._wakeups = wakeups or Wakeups()
         self._rewards = Rewards()
         self._news = asyncio.Event()
@@ -75,7 +79,7 @@ class Journeys:
 
     def _around(self) -> Around:
         now = to_micros(self._clock.now())
-        return Around(programme=self._programme, now=now, opt_ins=self._opt_ins)
+        return Around(programme=self._programme, now=now, opt_ins=self._opt_ins, links=self._links)
 
     # -- entering ---------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from loyalty.instants import from_micros
 from loyalty.programme import Programme
 from messaging.journeys.declaration import Branch, Check, Do, Journey, OnClock, OnEvent, Send
 from messaging.journeys.stepping import Enrolled
+from messaging.links import Links
 from messaging.notices import EventRow
 from messaging.optin import OptIns
 from messaging.templates import BOOK
@@ -25,6 +26,7 @@ class Around:
     programme: Programme
     now: int
     opt_ins: OptIns | None = None
+    links: Links | None = None
 
     @property
     def at(self) -> datetime:

@@ -20,6 +20,7 @@ from messaging.journeys.engine import Journeys
 from messaging.journeys.revisions import publish
 from messaging.notices import Notices
 from tests.messaging.conftest import ToldChannel
+from tests.messaging.letters import LINKS
 
 HOUR = timedelta(hours=1)
 
@@ -27,7 +28,7 @@ HOUR = timedelta(hours=1)
 class Stage:
     def __init__(self, clock: VirtualClock, programme: Programme, channel: ToldChannel) -> None:
         self.clock, self.programme, self.channel = clock, programme, channel
-        self.journeys = Journeys(clock, programme)
+        self.journeys = Journeys(clock, programme, links=LINKS)
         self.dispatcher = Dispatcher(clock, [channel], Notices("RUB"), journeys=self.journeys)
         self._people = 0
 
