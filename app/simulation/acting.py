@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from app.demo.seed import write_people
 from app.simulation.chats import Button, Chat, TelegramChat, WebChat
-from app.simulation.people import ENTERS_CODES, LEAP_BORN, Life
+from app.simulation.people import ENTERS_CODES, LEAP_BORN, QUIET, Life
 from app.simulation.receivers import Arrival
 from app.simulation.world import Told, World
 from loyalty.database import query
@@ -122,9 +122,20 @@ async def choose_settings(world: World, life: Life) -> None:
     await chat.say("/settings")
     page = life.dice.choice(("often", "quiet"))
     if await _press(chat, f"settings:{page}"):
-        life.chose_settings = True
         choices = [b for b in await chat.buttons() if b[2].startswith(f"{page}:")]
-        await chat.press(*_target(life.dice.choice(choices)))
+        chosen = life.dice.choice(choices)
+        await chat.press(*_target(chosen))
+        _remember(life, chosen[2])
+
+
+def _remember(life: Life, data: str) -> None:
+    """What she has chosen, as the button says it, for the daily checks."""
+    name, *numbers = data.split(":")
+    if name == "often":
+        life.weekly_max = int(numbers[0]) or None
+    else:
+        begin, end = map(int, numbers)
+        life.quiet = QUIET if begin < 0 else (begin, end)
 
 
 async def _press(chat: Chat, data: str) -> bool:

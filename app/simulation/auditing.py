@@ -41,8 +41,7 @@ PROMISES = (
     Promise("marketing, 30 days", 5, 30 * _DAY, topic="marketing"),
     Promise("NPS, 90 days", 1, 90 * _DAY, kind="nps"),
 )
-QUIET_FROM, QUIET_UNTIL = 21, 9
-"""Hours of the customer's own clock; those that chose others are checked by their own choice."""
+_WEEK = 7 * _DAY
 
 
 @dataclass(slots=True)
@@ -100,10 +99,9 @@ class Auditor:
             return
         got = self._got[life.number]
         self._check_once(got, arrival, told, where)
-        if told.topic == "service":
-            self._check_quiet(life, arrival, told, where)
-            return
         self._check_quiet(life, arrival, told, where)
+        if told.topic == "service":
+            return
         self._check_wish(life, arrival, told, where)
         if len(got.messages[told.message_id]) == 1:
             self._check_promises(life, got, arrival.at, told)
@@ -129,14 +127,21 @@ class Auditor:
             if len(recent) >= promise.limit:
                 detail = f"customer {life.number} at {at:%Y-%m-%d %H:%M}, {told.dedupe_key}"
                 self.findings.add(f"cap violated ({promise.name})", detail)
+        pressing = [each for each in got.by_promise["her own"] if each > at - _WEEK]
+        got.by_promise["her own"] = [*pressing, at]
+        if life.weekly_max is not None:
+            self.findings.checked["caps of her own"] += 1
+            if len(pressing) >= life.weekly_max:
+                self.findings.add("cap violated (her own)", f"customer {life.number} at {at}")
 
     def _check_quiet(self, life: Life, arrival: Arrival, told: Told, where: str) -> None:
-        """Urgent service messages may come at night; who has chosen her own hours is left out."""
-        if (told.urgent and told.topic == "service") or life.chose_settings:
+        """Urgent service messages alone may come at her quiet hours."""
+        if told.urgent and told.topic == "service":
             return
         self.findings.checked["quiet hours"] += 1
-        hour = arrival.at.astimezone(ZoneInfo(self._zone(life))).hour
-        if hour >= QUIET_FROM or hour < QUIET_UNTIL:
+        local, (begin, end) = arrival.at.astimezone(ZoneInfo(self._zone(life))), life.quiet
+        minute = local.hour * 60 + local.minute
+        if (begin <= minute < end) if begin <= end else (minute >= begin or minute < end):
             self.findings.add("woke somebody", f"{where}: {told.dedupe_key}")
 
     def _zone(self, life: Life) -> str:

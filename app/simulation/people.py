@@ -95,12 +95,17 @@ BROUGHT = 0.12
 """Chance that a newcomer was sent by a friend, if any friend sends."""
 
 
+QUIET = (21 * 60, 9 * 60)
+"""Of who has chosen nothing else."""
+
+
 @dataclass(slots=True)
 class Life:
     """One person's way through the year. `dice` are her own: what others do changes nothing.
 
     `id` is that of the customer row, once there is one; `chat` her user id or thread. `stopped` is
-    since when she wants no advertising, by channel ("": at all), in microseconds.
+    since when she wants no advertising, by channel ("": at all), in microseconds. `weekly_max` and
+    `quiet` (minutes of her day, from and until) are what she has chosen.
     """
 
     number: int
@@ -115,8 +120,9 @@ class Life:
     referral_code: str = ""
     stopped: dict[str, int] = field(default_factory=dict)
     receipts: int = 0
-    chose_settings: bool = False
     asked_back: bool = False
+    weekly_max: int | None = None
+    quiet: tuple[int, int] = QUIET
 
     @property
     def agreed(self) -> bool:

@@ -80,9 +80,16 @@ def test_a_cap_that_is_not_kept_is_found(
 ) -> None:
     for number, hour in enumerate(hours):
         at = NOON + timedelta(hours=hour)
-        checked.life.chose_settings = True  # at night, too
+        checked.life.quiet = (0, 0)
         checked.gets(at, number)
     assert checked.wrong == {f"cap violated ({broken})": 1}
+
+
+def test_what_she_has_chosen_herself_is_checked_too(checked: Checked) -> None:
+    checked.life.weekly_max, checked.life.quiet = 1, (12 * 60, 13 * 60)
+    checked.gets(NOON, 1)
+    checked.gets(NOON.replace(hour=20) + 2 * DAY, 2)
+    assert checked.wrong == {"woke somebody": 1, "cap violated (her own)": 1}
 
 
 def test_a_second_question_within_90_days_is_found(checked: Checked) -> None:
