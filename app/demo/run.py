@@ -15,6 +15,7 @@ from rich.table import Table
 from app.assembly import House
 from app.database import database, refuse_if_served
 from app.demo.chain import PASSWORD
+from app.demo.lately import live_lately
 from app.demo.pages import add_demo_pages
 from app.demo.seed import Seeded, seed
 from app.errors import SettingsError
@@ -22,7 +23,7 @@ from app.logs import configure_logs
 from app.processes import serve
 from app.secret import demo_push_key, demo_secret
 from app.settings import EmailSettings, Settings, SmsSettings, load_settings
-from loyalty.clock import SystemClock
+from loyalty.clock import SystemClock, VirtualClock
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 50
@@ -37,6 +38,7 @@ _WORDS = {
     "receipts": "A year of receipts and points",
     "tiers": "Tiers",
     "medicines": "Medicines",
+    "weeks": "The last weeks, day by day",
 }
 
 
@@ -117,8 +119,11 @@ async def _build(console: Console, settings: Settings, path: Path) -> None:
         def progress(step: str, done: int, total: int) -> None:
             bars.update(tasks[step], completed=done, total=total)
 
+        now = SystemClock().now()
         async with database(f"sqlite://{building}"):
-            seeded = await seed(SystemClock(), settings.programme.rules(), progress)
+            seeded = await seed(VirtualClock(now), settings.programme.rules(), progress)
+        lived = settings.model_copy(update={"database_url": f"sqlite://{building}"})
+        await live_lately(lived, demo_secret(path.parent), now, progress)
     building.rename(path)
     _forget(building)
     console.print(_story(seeded))

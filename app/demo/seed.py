@@ -19,6 +19,7 @@ from app.demo.programme import demo_document
 from app.demo.telling import Seat, Telling, insert_many
 from loyalty.clock import Clock
 from loyalty.courses import take_in_history
+from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from loyalty.ledger import Ledger
@@ -140,6 +141,24 @@ async def write_chain(now: datetime) -> dict[tuple[str, int], Seat]:
     return {
         (code, number): Seat(till.id, cashiers[code], code)
         for (code, number), till in tills.items()
+    }
+
+
+_SEATS = """
+    SELECT s.code AS shop, t.id AS till_id, t.code AS till,
+        (SELECT MIN(m.id) FROM staff_member m WHERE m.shop_id = s.id AND m.role = 'cashier')
+        AS staff_id
+    FROM shop s JOIN till t ON t.shop_id = s.id
+"""
+
+
+async def seats_of_chain() -> dict[tuple[str, int], Seat]:
+    """What `write_chain` has returned, read again."""
+    return {
+        (row["shop"], int(row["till"].rpartition("-")[2]) - 1): Seat(
+            row["till_id"], row["staff_id"], row["shop"]
+        )
+        for row in await query(_SEATS)
     }
 
 

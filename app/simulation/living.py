@@ -6,6 +6,7 @@ has come is looked at some time later. Once a day, at night, the auditor comes.
 
 import heapq
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.demo.catalogue import Good
@@ -24,11 +25,19 @@ from app.simulation.people import (
 from app.simulation.receivers import Arrival
 from app.simulation.world import Told, World
 
-ROUND = timedelta(minutes=30)
-TIDY_EVERY = 2
-"""Rounds from one look at what has to be done from time to time to the next."""
 AUDIT_HOUR_UTC = 0
 _HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often the worker comes round; every how many rounds it also looks who enters a journey,
+    and does its other chores."""
+
+    round_every: timedelta = timedelta(minutes=30)
+    scan_rounds: int = 2
+    tidy_rounds: int = 2
+
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -36,9 +45,17 @@ Deed = Callable[[], Awaitable[None]]
 class Year:
     """Everything that is yet to happen, in the order of time."""
 
-    def __init__(self, world: World, auditor: Auditor, *, days: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        auditor: Auditor | None,
+        *,
+        days: float,
+        pace: Pace = Pace(),
+    ) -> None:
         self._world = world
         self._auditor = auditor
+        self._pace = pace
         self._start = world.now
         self._end = world.now + timedelta(days=days)
         self._queue: list[tuple[datetime, int, Deed]] = []
@@ -55,14 +72,17 @@ class Year:
         for at, deed in self._marketer.plan(self._start, self._end):
             self._at(at, deed)
         while world.now < self._end:
-            await self._until(min(world.now + ROUND, self._end))
+            await self._until(min(world.now + self._pace.round_every, self._end))
             rounds += 1
-            if rounds % TIDY_EVERY == 0:
-                await world.tidy()
+            if rounds % self._pace.tidy_rounds == 0:
+                await world.house.programme.tidy()
+            if rounds % self._pace.scan_rounds == 0:
+                await world.house.journeys.scan()
             for arrival, told in await world.deliver():
                 self._comes(arrival, told)
             if world.now.hour == AUDIT_HOUR_UTC and world.now.minute == 0:
-                await self._auditor.day()
+                if self._auditor is not None:
+                    await self._auditor.day()
                 progress((world.now - self._start).days)
 
     async def _until(self, end: datetime) -> None:
@@ -122,7 +142,8 @@ class Year:
             self._by_address[life.front, str(life.chat)] = life
         if life.happens(DEAD_ADDRESS):
             self._world.post.dead.add(person.email or person.phone)
-        self._auditor.meet(life)
+        if self._auditor is not None:
+            self._auditor.meet(life)
 
     def _inviting(self, life: Life) -> Deed:
         async def deed() -> None:
@@ -151,7 +172,8 @@ class Year:
 
     def _comes(self, arrival: Arrival, told: Told | None) -> None:
         life = self._by_address.get((arrival.address_kind, arrival.address))
-        self._auditor.arrived(life, arrival, told)
+        if self._auditor is not None:
+            self._auditor.arrived(life, arrival, told)
         if life is None or not life.happens(life.character.reads.get(arrival.address_kind, 0)):
             return
         later = self._world.now + timedelta(minutes=1 + life.dice.expovariate(1 / 90))

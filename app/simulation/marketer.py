@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.simulation.world import World
-from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.refusals import Refusal
 from loyalty.rules.promo import Kind, Terms
@@ -76,7 +75,7 @@ class Marketer:
     async def _send(self, day: datetime, title: str, text: str) -> None:
         now = self._world.now
         name = f"{day:%Y-%m-%d}"
-        ids = [row["id"] for row in await query("SELECT id FROM customer ORDER BY id")]
+        ids = sorted(life.id for life in self._world.crowd if life.id)
         for first in range(0, len(ids), CHUNK):
             await enqueue(self._drafts(name, ids[first : first + CHUNK], title, text), at=now)
         self._world.done["mailings"] += 1

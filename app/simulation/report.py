@@ -28,6 +28,10 @@ _ALL = """
             FROM attempt a WHERE a.message_id = m.id ORDER BY a.id)) AS tries
     FROM message m ORDER BY m.id
 """
+_ENROLMENTS = """
+    SELECT journey, CASE WHEN ended_at IS NULL THEN 'inside' ELSE outcome END AS outcome,
+        COUNT(*) AS customers FROM enrolment GROUP BY 1, 2 ORDER BY 1, 2
+"""
 _POINTS = """
     SELECT kind, COUNT(*) AS transactions, SUM(points) AS points FROM ledger_transaction
     GROUP BY kind ORDER BY kind
@@ -64,6 +68,8 @@ class YearReport:
     reasons: Mapping[str, int]
     refusals: Mapping[str, int]
     points: Mapping[str, tuple[int, int]]
+    journeys: Mapping[str, Mapping[str, int]]
+    """By journey, how many enrolments ended how."""
     findings: Findings
     fingerprint: str
 
@@ -86,6 +92,7 @@ class YearReport:
         yield (f"{self.customers} customers, {self.days} days from {self.start}, seed {self.seed}")
         yield from _section("What people did", _figures(self.done))
         yield from _section("Points", _points(self.points))
+        yield from _section("Journeys, and how their enrolments ended", _journeys(self.journeys))
         yield from _section("What was said, and how", _table(self.rows))
         yield from _section("Why messages were not sent", _figures(self.reasons))
         yield from _section("What the product said no to", _figures(self.refusals))
@@ -114,6 +121,12 @@ def _figures(counted: Mapping[str, int]) -> Iterator[str]:
 def _points(points: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for kind, (count, total) in points.items():
         yield f"{total:>12,}  {kind} ({count:,} transactions)"
+
+
+def _journeys(journeys: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    for name, outcomes in journeys.items():
+        ends = ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.items())
+        yield f"{sum(outcomes.values()):>12,}  {name}: {ends}"
 
 
 def _table(rows: Mapping[str, Row]) -> Iterator[str]:
@@ -161,6 +174,7 @@ async def report_of(world: World, findings: Findings, *, days: int, start: datet
         points={
             each["kind"]: (each["transactions"], each["points"]) for each in await query(_POINTS)
         },
+        journeys=await _enrolments(),
         findings=findings,
         fingerprint=await _fingerprint(),
     )
@@ -170,6 +184,13 @@ def name_of(source: str, template: str) -> str:
     """The journey if a journey called for it, else the kind of message."""
     parts = source.split(":")
     return f"journey {parts[1]}" if parts[0] == "journey" else template
+
+
+async def _enrolments() -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for row in await query(_ENROLMENTS):
+        found.setdefault(row["journey"], {})[row["outcome"]] = row["customers"]
+    return found
 
 
 async def _fingerprint() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.simulation.auditing import Auditor
 from app.simulation.living import Year
 from app.simulation.report import YearReport, report_of
-from app.simulation.world import new_world
+from app.simulation.world import open_world, settle, simulation_settings
 
 START = datetime(2027, 6, 1, tzinfo=UTC)
 """A year from here has a 29 February."""
@@ -26,7 +26,8 @@ async def simulate(
     """Live the year in a database of its own, at `keep` or nowhere that lasts."""
     with tempfile.TemporaryDirectory(prefix="kapsula-year-") as folder:
         path = keep or Path(folder) / "year.sqlite3"
-        async with new_world(path, customers=customers, days=days, seed=seed, start=start) as world:
+        async with open_world(simulation_settings(path), seed=seed, start=start) as world:
+            await settle(world, customers=customers, days=days)
             auditor = Auditor(world)
             await Year(world, auditor, days=days).run(progress)
             await auditor.year()

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -58,6 +58,11 @@ class Told:
     urgent: bool
 
 
+def in_memory(post: Post) -> Iterable[Channel]:
+    """SMS and e-mail that go nowhere but to who is written to."""
+    return SmsPhones(post), Mailboxes(post)
+
+
 @dataclass(slots=True)
 class World:
     """`refusals` counts what the product said no to, by what was asked and its name."""
@@ -67,9 +72,8 @@ class World:
     house: House
     telephones: Telephones
     post: Post
-    seats: Mapping[tuple[str, int], Seat]
-    crowd: Sequence[Life]
-    dice: random.Random
+    seats: Mapping[tuple[str, int], Seat] = field(default_factory=dict)
+    crowd: Sequence[Life] = ()
     refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     _transcript_read: int = 0
@@ -85,7 +89,7 @@ class World:
         """Let everything that is due go out; returns what has come to anybody, and which message
         it was (None: nobody knows)."""
         await self.house.attention.flush()
-        await self.house.dispatcher.drain()
+        await self._settle()
         await self._report()
         arrivals = [*self._from_telegram(), *await self._from_webchat(), *self.post.arrivals]
         self.telephones.mailed.clear()
@@ -93,9 +97,12 @@ class World:
         told = await messages_of(arrivals)
         return [(each, told.get((each.address, each.reference))) for each in arrivals]
 
-    async def tidy(self) -> None:
-        """What the worker does once a minute."""
-        await self.house.programme.tidy()
+    async def _settle(self) -> None:
+        """Until nobody has anything to do at this instant."""
+        while True:
+            await self.house.dispatcher.drain()
+            if not await self.house.journeys.drain():
+                return
 
     async def _report(self) -> None:
         """Providers tell what became of SMS and mails."""
@@ -174,27 +181,34 @@ _WEBCHAT = """
 
 
 @asynccontextmanager
-async def new_world(
-    path: Path, *, customers: int, days: int, seed: int, start: datetime
+async def open_world(
+    settings: Settings,
+    *,
+    seed: int,
+    start: datetime,
+    secret: bytes = SECRET,
+    channels: Callable[[Post], Iterable[Channel]] = in_memory,
 ) -> AsyncIterator[World]:
-    """An empty chain in a new database at `path`, at `start`; the crowd has yet to come."""
+    """The house on a virtual clock, with telephones and `channels`; nobody lives in it yet."""
     clock = VirtualClock(start)
-    settings = simulation_settings(path)
     with repeatable(seed, clock):
         telephones, post = Telephones(clock), Post(clock)
-        channels: list[Channel] = [SmsPhones(post), Mailboxes(post)]
         outside = Outside(telephones=telephones, pacer=Unhurried())
         async with open_house(
-            settings, secret=SECRET, clock=clock, channels=channels, outside=outside
+            settings, secret=secret, clock=clock, channels=channels(post), outside=outside
         ) as house:
             telephones.dispatcher = house.fronts.dispatcher
-            await write_goods()
-            seats = await write_chain(start)
-            await _save_rules(house)
-            dice = random.Random(f"world:{seed}")
-            end = start + timedelta(days=days)
-            crowd = lives(people(customers, chance=dice, now=end, days=days), seed)
-            yield World(seed, clock, house, telephones, post, seats, crowd, dice)
+            yield World(seed, clock, house, telephones, post)
+
+
+async def settle(world: World, *, customers: int, days: int) -> None:
+    """Found a chain, and make the crowd that will come in so many days."""
+    await write_goods()
+    world.seats = await write_chain(world.now)
+    await _save_rules(world.house)
+    dice = random.Random(f"crowd:{world.seed}")
+    end = world.now + timedelta(days=days)
+    world.crowd = lives(people(customers, chance=dice, now=end, days=days), world.seed)
 
 
 def simulation_settings(path: Path) -> Settings:
