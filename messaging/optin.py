@@ -1,8 +1,8 @@
 """Double opt-in: the owner of an e-mail address confirms it before advertising goes there.
 
 A letter with a link is sent to the address; whoever presses the button on the page behind it has
-the mailbox in hand. Only then the address becomes the customer's identity. Each customer confirms
-for herself, also where several share an address.
+the mailbox in hand. Only then the address becomes the customer's identity. An address is one
+customer's: who confirms another's has most likely two cards, which staff are to put together.
 """
 
 from collections.abc import Collection
@@ -17,10 +17,12 @@ from loyalty.identities import normalise_email
 from loyalty.ids import next_id
 from loyalty.instants import from_micros, to_micros
 from loyalty.refusals import No, Refusal, refuse
+from messaging.i18n import LANGUAGES, gettext
 from messaging.links import Links
 from messaging.outbox import Draft, enqueue
 from messaging.policy.consent import CONFIRMING_PROOFS, OptIn
 from messaging.records import as_rows, rowset
+from messaging.tasks import NewTask, open_tasks
 from messaging.wakeups import Wakeups
 
 LIFE = timedelta(days=7)
@@ -32,6 +34,8 @@ LETTERS_PER_ADDRESS = 3
 """In a window, whoever asks: nobody's mailbox is to be filled by strangers."""
 LETTERS_PER_CUSTOMER = 5
 TEMPLATE = "email_opt_in"
+LOOKED_INTO = timedelta(days=3)
+"""How soon staff look into two cards with one address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,13 @@ class Asked:
 
     address: str
     confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OnAnotherCard:
+    """She has confirmed an address that another customer has: a task for staff, and she is told."""
+
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,18 +197,54 @@ class OptIns:
             expired=self._clock.now() > from_micros(row["asked_at"]) + LIFE,
         )
 
-    async def confirm(self, letter: OptInLetter) -> Asked | Refusal:
+    async def confirm(self, letter: OptInLetter) -> Asked | OnAnotherCard | Refusal:
         """The owner has pressed the button. Safe to repeat.
 
-        Refused: code_expired, identity_taken (the address is another customer's), and what
-        `Customers.give_email` refuses.
+        Refused: code_expired, and what `Customers.give_email` refuses.
         """
         if letter.confirmed:
             return Asked(letter.address, confirmed=True)
         if letter.expired:
             return refuse(No.CODE_EXPIRED)
         given = await self._customers.give_email(letter.customer_id, letter.address)
+        if isinstance(given, Refusal) and given.code == No.IDENTITY_TAKEN:
+            return await self._propose(letter)
         if isinstance(given, Refusal):
             return given
         await query(_CONFIRM, None, letter.id, to_micros(self._clock.now()))
         return Asked(letter.address, confirmed=True)
+
+    async def _propose(self, letter: OptInLetter) -> OnAnotherCard | Asked | Refusal:
+        """Two cards of one person, most likely: staff look into it, once for the two of them."""
+        other = await self._customers.by_identity("email", letter.address)
+        if other is None:  # let go of this very moment
+            return await self.confirm(letter)
+        now, both = self._clock.now(), sorted((letter.customer_id, other.id))
+        key = f"same_email:{both[0]}:{both[1]}"
+        task = NewTask(
+            key=key,
+            kind="same_email",
+            customer_id=letter.customer_id,
+            why=gettext(
+                LANGUAGES[0],
+                "{address} is also on card {card}. Are they one person?",
+                address=letter.address,
+                card=other.card_number,
+            ),
+            due_at=now + LOOKED_INTO,
+        )
+        draft = Draft(
+            dedupe_key=f"{key}:told",
+            topic="service",
+            template="email_on_another_card",
+            context={"address": letter.address},
+            customer_id=letter.customer_id,
+            source="opt_in",
+            channels=("messenger", "webpush"),
+            expires_at=now + LOOKED_INTO,
+        )
+        async with transaction():
+            await open_tasks([task], at=now)
+            await enqueue([draft], at=now)
+        self._wakeups.wake()
+        return OnAnotherCard(letter.address)

@@ -20,14 +20,14 @@ from yarl import URL
 
 from loyalty.instants import to_micros
 from loyalty.programme import Programme
-from loyalty.refusals import No, Refusal
+from loyalty.refusals import Refusal
 from messaging import leaving, preferences, tracking
 from messaging.attention import Attention
 from messaging.i18n import gettext, supported
 from messaging.leaving import Letter
 from messaging.links import TRAP_NTH, Links
 from messaging.meters import Meter, Rate
-from messaging.optin import OptIns
+from messaging.optin import Asked, OnAnotherCard, OptIns
 from messaging.pages import Pages
 from messaging.policy.hits import Kind, Request
 from messaging.policy.quiet_hours import QuietHours
@@ -360,18 +360,19 @@ async def _form(request: web.Request) -> Form:
     return form
 
 
-def _confirmed_words(language: str, answer: object) -> tuple[str, str]:
-    if not isinstance(answer, Refusal):
+def _confirmed_words(language: str, answer: Asked | OnAnotherCard | Refusal) -> tuple[str, str]:
+    if isinstance(answer, Asked):
         return (
             gettext(language, "The address is confirmed"),
             gettext(language, "What you have chosen will come here from now on."),
         )
-    if answer.code == No.IDENTITY_TAKEN:
+    if isinstance(answer, OnAnotherCard):
         return (
             gettext(language, "The address is on another card"),
             gettext(
                 language,
-                "If both cards are yours, ask at the pharmacy to put them together.",
+                "It is confirmed. If both cards are yours, we will put them together and nothing "
+                "is lost: one of us will get in touch with you.",
             ),
         )
     return (

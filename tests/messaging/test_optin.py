@@ -10,9 +10,10 @@ from loyalty.database import query
 from loyalty.models import Identity
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal
-from messaging.optin import LIFE, Asked, OptInLetter, OptIns, opt_ins_of
+from messaging.optin import LIFE, Asked, OnAnotherCard, OptInLetter, OptIns, opt_ins_of
 from messaging.policy.consent import OptIn
 from messaging.preferences import preferences_of
+from messaging.tasks import waiting
 from messaging.wakeups import Wakeups
 from tests.messaging.conftest import customer_with
 from tests.messaging.letters import LINKS
@@ -97,9 +98,12 @@ async def test_somebody_elses_address_is_told_to_its_owner_alone(db: str, opt_in
     boris = await customer_with(("email", ADDRESS))
     anna = await customer_with(("telegram", "5001"))
     assert await opt_ins.ask(anna, ADDRESS, "ru") == Asked(ADDRESS), "as if it were nobody's"
-    answer = await opt_ins.confirm(await latest(opt_ins))
-    assert isinstance(answer, Refusal)
-    assert answer.code == No.IDENTITY_TAKEN
+    for _ in range(2):
+        assert await opt_ins.confirm(await latest(opt_ins)) == OnAnotherCard(ADDRESS)
+    [task] = await waiting("same_email")
+    assert (task.customer_id, ADDRESS in task.why) == (anna, True)
+    told = await query("SELECT customer_id FROM message WHERE template = 'email_on_another_card'")
+    assert [row["customer_id"] for row in told] == [anna]
     assert (await email_of(boris), await email_of(anna)) == (ADDRESS, None)
     assert await opt_ins_of([(boris, ADDRESS)]) == {}, "he has confirmed nothing"
 
