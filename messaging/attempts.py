@@ -4,7 +4,6 @@
 message `unknown`, because the provider may have it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,7 @@ from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from messaging.journeys.rousing import rouse
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import as_list, as_rows, encoded, listed, rowset
 
 MessageState = Literal["queued", "sent", "skipped", "failed", "unknown"]
 AttemptState = Literal["sent", "failed", "unknown"]
@@ -148,7 +147,7 @@ async def tell(verdicts: Sequence[Verdict], *, at: datetime) -> None:
             "message_id": v.message_id,
             "verdict": v.verdict,
             "reason": v.reason[:200],
-            "details": json.dumps(v.details, separators=(",", ":")) if v.details else "",
+            "details": encoded(v.details) if v.details else "",
         }
         for v in verdicts
     ]

@@ -9,6 +9,7 @@ recipient go one after the other.
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from loyalty.clock import Clock
 from loyalty.database import transaction
 from loyalty.instants import to_micros
 from messaging import attempts, outbox
+from messaging.attempts import Outcome
 from messaging.breaker import BreakerRules
 from messaging.channels.base import Channel
 from messaging.decisions import Held, Policies, Try, World, decide_all
@@ -27,7 +29,7 @@ from messaging.delivery import beginning, verdict
 from messaging.facts import load_base, load_facts, lock_customers
 from messaging.gates import PATIENCE_S, Gates
 from messaging.links import Links
-from messaging.metrics import MESSAGES
+from messaging.metrics import IN_FLIGHT, MESSAGES
 from messaging.notices import Listener, Notices, handle_events
 from messaging.outbox import Claimed
 from messaging.pacing import LocalPacer, Pacer
@@ -38,6 +40,7 @@ from messaging.suppressions import suppress
 from messaging.tracking import keep_links
 from messaging.wakeups import Wakeups
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 BASE_LIVES = timedelta(minutes=10)
 """How long what all customers together see is taken for what they see now."""
 
@@ -48,7 +51,8 @@ log = structlog.get_logger(__name__)
 class DispatcherRules:
     """Bounds of one dispatcher. A worker renews its leases, so that only the dead lose theirs."""
 
-    concurrency: int = 128
+    concurrency: int = 512
+    batch: int = 256
     lease_s: float = 60.0
     send_timeout_s: float = 20.0
     poll_s: float = 1.0
@@ -99,7 +103,7 @@ class Dispatcher:
             retries=self._rules.retries,
         )
         self._turns: dict[int, float] = {}  # by message, when its provider may take it (monotonic)
-        self._beat_at = self._base_until = datetime.min.replace(tzinfo=UTC)
+        self._beat_at = self._base_until = self._look_at = _LONG_AGO
         self._base: Mapping[str, Record] = {}
 
     def wake(self) -> None:
@@ -127,6 +131,7 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Work until nothing is due and nothing is under way. For tests and simulations."""
+        self._look_at = _LONG_AGO
         while True:
             moved = await self._cycle()
             if self._sending:
@@ -148,12 +153,13 @@ class Dispatcher:
         try:  # what has come back is written down while the next ones are decided
             now = self._clock.now()
             await self._beat(now)
-            await outbox.queue_fallbacks(at=now)
+            await self._look_for_fallbacks(now)
             events = await handle_events(self._notices, at=now, listener=self._journeys)
             claimed = await self._claim()
             begun = await self._begin()
         finally:
             recorded = await recording
+            IN_FLIGHT.set(len(self._sending))
         return bool(recorded or events or claimed or begun)
 
     async def _beat(self, now: datetime) -> None:
@@ -168,9 +174,15 @@ class Dispatcher:
         if any(astuple(recovered)):
             log.warning("lapsed_leases", **asdict(recovered))
 
+    async def _look_for_fallbacks(self, now: datetime) -> None:
+        """As often as the queue is polled; their deadlines are hours away."""
+        if now >= self._look_at:
+            self._look_at = now + timedelta(seconds=self._rules.poll_s)
+            await outbox.queue_fallbacks(at=now)
+
     async def _claim(self) -> int:
         under_way = len(self._sending) + len(self._sending.results.outcomes) + len(self._waiting)
-        room = self._rules.concurrency - under_way
+        room = min(self._rules.concurrency - under_way, self._rules.batch)
         if room <= 0:
             return 0
         now = self._clock.now()
@@ -274,11 +286,7 @@ class Dispatcher:
             await suppress(dead, at=now)
         self._sending.written_down(batch)
         del results.dead[: len(dead)]
-        for outcome in batch:
-            if outcome.message_id not in own:
-                log.warning("outcome_came_after_lease", message_id=outcome.message_id)
-            elif outcome.state != "queued":
-                MESSAGES.labels(outcome.state, outcome.reason.split(":")[0]).inc()
+        _count(batch, own)
         return len(batch)
 
     async def _finish(self) -> None:
@@ -289,3 +297,15 @@ class Dispatcher:
         except Exception:  # the leases will lapse and another worker takes over
             log.exception("dispatcher_could_not_settle")
         self._waiting.clear()
+
+
+def _count(outcomes: Iterable[Outcome], own: Set[int]) -> None:
+    """Tell the metrics what has ended. `own`: the messages that were still this worker's."""
+    closed: Counter[tuple[str, str]] = Counter()
+    for outcome in outcomes:
+        if outcome.message_id not in own:
+            log.warning("outcome_came_after_lease", message_id=outcome.message_id)
+        elif outcome.state != "queued":
+            closed[outcome.state, outcome.reason.split(":")[0]] += 1
+    for labels, count in closed.items():
+        MESSAGES.labels(*labels).inc(count)

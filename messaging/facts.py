@@ -203,9 +203,14 @@ async def _people(
             timezone=row["timezone"],
             erased=row["erased_at"] is not None,
             addresses=addresses.get(row["id"], []),
-            consents=standing((p, c, bool(yes)) for p, c, yes in consents.get(row["id"], ())),
-            contacts=[(m, Contact(*rest)) for m, *rest in contacts.get(row["id"], ())],
-            habits={channel: Record(*counts) for channel, *counts in habits.get(row["id"], ())},
+            consents=standing((p, c, bool(yes)) for _, p, c, yes in consents.get(row["id"], ())),
+            contacts=[
+                (message_id, Contact(topic, channel, kind, at))
+                for _, message_id, topic, channel, kind, at in contacts.get(row["id"], ())
+            ],
+            habits={
+                channel: Record(sent, seen) for _, channel, sent, seen in habits.get(row["id"], ())
+            },
             weekly_max=hers.weekly_max,
             quiet=None
             if hers.quiet is None
@@ -218,12 +223,11 @@ async def _people(
 async def _grouped(
     text: tuple[str, str], customers: Sequence[int], *args: int
 ) -> dict[int, list[tuple[Any, ...]]]:
-    """The rows of each customer, without her id."""
+    """The rows of each customer; her id comes first in each."""
     grouped: dict[int, list[tuple[Any, ...]]] = {}
     if customers:
         for row in await query(*text, as_list(customers), *args):
-            customer_id, *rest = tuple(row)
-            grouped.setdefault(customer_id, []).append(tuple(rest))
+            grouped.setdefault(row[0], []).append(tuple(row))
     return grouped
 
 

@@ -42,6 +42,9 @@ class Gates:
         breaker = self._breakers[channel.name]
         if not breaker.admits(at):
             return PROBE_WAIT_S
+        if not channel.limits:
+            breaker.started()
+            return 0.0
         units = channel.units(outgoing.body)
         claims = claims_of(channel.limits, outgoing.address_kind, outgoing.address, units)
         shared = [claim for claim in claims if not claim[1]]

@@ -29,6 +29,7 @@ DEFAULT_LANGUAGE = "ru"
 DOMAIN = "kapsula"
 
 
+@lru_cache(maxsize=256)
 def supported(language: str | None) -> str:
     """Our language that fits a client's tag: `ru-RU` is `ru`; an unknown one gives the default."""
     prefix = (language or "").replace("_", "-").split("-")[0].lower()

@@ -4,17 +4,18 @@ Every verb is one statement or one transaction. Tries and what comes of them are
 sends, when and how often is `dispatcher`'s.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import orjson
+
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from messaging.journeys.rousing import rouse
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import as_list, as_rows, encoded, listed, rowset
 
 Topic = Literal["service", "marketing", "survey"]
 RIVALS_MAX = 1000
@@ -122,7 +123,7 @@ def _as_row(draft: Draft, at: datetime) -> dict[str, Any]:
     given = {name: getattr(draft, name) for name in _COLUMNS if name != "id"}
     return given | {
         "id": next_id(),
-        "context": json.dumps(dict(draft.context)),
+        "context": encoded(dict(draft.context)),
         "channels": ",".join(draft.channels),
         "not_before": to_micros(draft.not_before or at),
         "expires_at": to_micros(draft.expires_at),
@@ -214,7 +215,7 @@ def _claimed(row: Any) -> Claimed:
         topic=row["topic"],
         kind=row["kind"],
         template=row["template"],
-        context=json.loads(row["context"]),
+        context=orjson.loads(row["context"]),
         language=row["language"],
         priority=row["priority"],
         value=row["value"],

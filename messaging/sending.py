@@ -15,7 +15,7 @@ from messaging.channels.base import Failed, SendResult, Sent, Unknown
 from messaging.decisions import Try
 from messaging.delivery import dead_address, judge
 from messaging.gates import Gates
-from messaging.metrics import DELAY, IN_FLIGHT
+from messaging.metrics import DELAY
 from messaging.policy.retries import RetryRules
 from messaging.suppressions import Suppressed
 
@@ -74,7 +74,6 @@ class Sending:
         task = asyncio.create_task(self._send(chosen))
         self._tasks.add(task)
         self._busy[chosen.message.id] = chosen.message.recipient
-        IN_FLIGHT.inc()
         task.add_done_callback(self._done)
 
     def written_down(self, outcomes: Sequence[Outcome]) -> None:
@@ -97,13 +96,13 @@ class Sending:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        IN_FLIGHT.dec()
         self._ended()
 
     async def _send(self, chosen: Try) -> None:
         result: SendResult = Unknown("stopped_while_sending")
         try:
-            if held_s := await self._turn(chosen):
+            bound = chosen.delay_s or chosen.channel.limits
+            if bound and (held_s := await self._turn(chosen)):
                 result = Failed("rate_limited", permanent=False, retry_after_s=held_s)
                 return
             async with asyncio.timeout(self._timeout_s):

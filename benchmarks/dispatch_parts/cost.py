@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.dispatch_parts.base import DAY_US
 from benchmarks.harness import Report
-from messaging.channels.base import Limit, Outgoing, SendResult, Sent, Status
+from messaging.channels.base import Limit, Outgoing, SendResult, Sent, Status, Words
 from messaging.decisions import Policies, Try, World, decide
 from messaging.facts import NO_QUIET, Before, Facts, Person
 from messaging.outbox import Claimed
@@ -70,8 +70,8 @@ class Priced:
     def units(self, body: Body) -> int:
         return segments(body.plain).parts if self.name == "sms" else 1
 
-    def price(self, body: Body, address: str) -> int:
-        return self._price * self.units(body)
+    def price(self, words: Words, address: str) -> int:
+        return self._price * self.units(words())
 
     async def send(self, outgoing: Outgoing) -> SendResult:
         return Sent()

@@ -23,7 +23,7 @@ from app.database import database
 from benchmarks.dispatch_parts.base import in_daytime
 from bot.telegram import make_telegram_bot
 from loyalty.clock import SystemClock
-from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status
+from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status, Words
 from messaging.channels.email.channel import EmailChannel, EmailOptions
 from messaging.channels.email.connection import Server
 from messaging.channels.email.mime import Sender
@@ -130,7 +130,7 @@ class InstantChannel:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:

@@ -102,6 +102,9 @@ class Report:
     detail: str = ""
 
 
+Words = Callable[[], Body]
+"""The body of a message for a channel, written when it is asked for. May raise TemplateError."""
+
 TakeReports = Callable[[Sequence[Report]], Awaitable[None]]
 
 
@@ -146,7 +149,10 @@ class Channel(Protocol):
     def units(self, body: Body) -> int:
         """How much of the limits this body takes."""
 
-    def price(self, body: Body, address: str) -> int:
-        """What one send costs, in millionths of the programme's currency."""
+    def price(self, words: Words, address: str) -> int:
+        """What one send costs, in millionths of the programme's currency.
+
+        Most channels need not ask for the words, which are written only then.
+        """
 
     async def send(self, outgoing: Outgoing) -> SendResult: ...

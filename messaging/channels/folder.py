@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from loyalty.clock import Clock
-from messaging.channels.base import Failed, Limit, Outgoing, SendResult, Sent, Status
+from messaging.channels.base import Failed, Limit, Outgoing, SendResult, Sent, Status, Words
 from messaging.channels.email.headers import UnfitAddressError
 from messaging.channels.email.mime import Composer, Mail
 from messaging.channels.sms.channel import Sms, SmsTerms, digits_of, text_of, unsendable
@@ -72,7 +72,7 @@ class FolderEmail:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return self._price
 
     def compose(self, outgoing: Outgoing) -> Mail:

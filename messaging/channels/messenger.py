@@ -27,6 +27,7 @@ from messaging.channels.base import (
     Sent,
     Status,
     Unknown,
+    Words,
 )
 from messaging.channels.http import NOT_WRITTEN
 from messaging.templates import Body
@@ -68,7 +69,7 @@ class MessengerChannel:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:

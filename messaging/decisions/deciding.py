@@ -57,7 +57,7 @@ def _cap(case: Case, channel: str) -> Free | Full:
 
 def _full_channels(case: Case, ways: Ways) -> dict[str, Full]:
     """The channels that have a cap of their own which is full."""
-    if not any(rule.names_channels for rule in case.rules):
+    if not case.world.policies.names_channels:  # her own rule never does
         return {}
     found = {name: _cap(case, name) for name in ways.open}
     return {name: cap for name, cap in found.items() if isinstance(cap, Full)}

@@ -30,7 +30,7 @@ def decide_all(messages: Sequence[Claimed], facts: Facts, world: World) -> list[
     results = [
         outranked.get(each.message.id, each) if isinstance(each, Try) else each for each in decided
     ]
-    return sorted(results, key=lambda each: rank(_waiting(each)) if isinstance(each, Try) else ())
+    return sorted(results, key=lambda each: rank(each.message) if isinstance(each, Try) else ())
 
 
 def _outranked(tries: Sequence[Try], person: Person, world: World) -> dict[int, Held]:

@@ -1,7 +1,5 @@
 """The cheapest route through the open ways, and its first step as a try."""
 
-from collections.abc import Mapping
-
 from loyalty.ids import next_id
 from messaging.channels.base import Outgoing, Ring
 from messaging.decisions.endings import ended, figures, waits
@@ -10,7 +8,7 @@ from messaging.decisions.world import Case, Held, Try
 from messaging.i18n import supported
 from messaging.policy import fallback, route
 from messaging.policy.fronts import Front, bell_of
-from messaging.templates import Body, Reader, TemplateError, render
+from messaging.templates import Reader, TemplateError, render
 from messaging.wrapping import Tracked, track
 
 PROVIDER_TTL_MAX_S = 7 * 24 * 3600
@@ -22,12 +20,15 @@ def routed(case: Case, ways: Ways) -> Try | Held:
 
     What is urgent, or would be too late, takes the way that is there instead.
     """
-    attempt_id = next_id()
+    drafts = _Drafts(case, next_id())
     try:
-        bodies = _bodies(case, ways, attempt_id)
+        return _routed(case, ways, drafts)
     except TemplateError as error:
         return ended(case, "failed", f"template: {error}", figures(None, ways))
-    options = [_option(case, fronts[0], bodies[name].body) for name, fronts in ways.open.items()]
+
+
+def _routed(case: Case, ways: Ways, drafts: "_Drafts") -> Try | Held:
+    options = [_option(case, fronts[0], drafts) for fronts in ways.open.values()]
     need, shut = _need(case, ways), case.world.shut
     planned = route.plan(options, need)
     if planned.steps and planned.steps[0].option.channel in shut:
@@ -39,35 +40,44 @@ def routed(case: Case, ways: Ways) -> Try | Held:
         planned = route.plan(standing, need)
     if not planned.steps:
         return ended(case, "skipped", planned.reason, figures(planned, ways))
-    return _try(case, planned, bodies, ways, attempt_id)
+    return _try(case, planned, drafts, ways)
 
 
-def _bodies(case: Case, ways: Ways, attempt_id: int) -> dict[str, Tracked]:
-    """The words for each channel, links and all: a price depends on them. Raises TemplateError."""
-    message, person = case.message, case.person
-    reader = Reader(supported(message.language or person.language), person.timezone)
-    return {
-        name: _tracked(
-            render(message.template, message.context, reader, channel=name), case, name, attempt_id
+class _Drafts:
+    """The words of one message by channel, links and all, each written when it is needed.
+
+    A channel that is not taken needs none, unless its price depends on them. Raises TemplateError.
+    """
+
+    def __init__(self, case: Case, attempt_id: int) -> None:
+        self.attempt_id = attempt_id
+        self._case = case
+        language = case.message.language or case.person.language
+        self._reader = Reader(supported(language), case.person.timezone)
+        self._written: dict[str, Tracked] = {}
+
+    def of(self, channel: str) -> Tracked:
+        written = self._written.get(channel)
+        if written is None:
+            written = self._written[channel] = self._write(channel)
+        return written
+
+    def _write(self, channel: str) -> Tracked:
+        message, links = self._case.message, self._case.world.links
+        body = render(message.template, message.context, self._reader, channel=channel)
+        if links is None:
+            return Tracked(body)
+        return track(
+            body,
+            links,
+            attempt_id=self.attempt_id,
+            channel=channel,
+            topic=message.topic,
+            customer_id=message.customer_id,
         )
-        for name in ways.open
-    }
 
 
-def _tracked(body: Body, case: Case, channel: str, attempt_id: int) -> Tracked:
-    if case.world.links is None:
-        return Tracked(body)
-    return track(
-        body,
-        case.world.links,
-        attempt_id=attempt_id,
-        channel=channel,
-        topic=case.message.topic,
-        customer_id=case.message.customer_id,
-    )
-
-
-def _option(case: Case, front: Front, body: Body) -> route.Option:
+def _option(case: Case, front: Front, drafts: _Drafts) -> route.Option:
     channel = case.world.channels[front.kind]
     usual = case.world.policies.usual_of(channel.name)
     left_us = case.message.expires_at - case.world.now
@@ -75,7 +85,7 @@ def _option(case: Case, front: Front, body: Body) -> route.Option:
         channel=channel.name,
         address_kind=front.kind,
         address=front.value,
-        price=channel.price(body, front.value),
+        price=channel.price(lambda: drafts.of(channel.name).body, front.value),
         chance=case.chance(front.kind),
         reports=frozenset(str(status) for status in channel.reports),
         # Half of the life that is left, at most: the fallback has to be worth something too.
@@ -93,25 +103,19 @@ def _need(case: Case, ways: Ways) -> route.Need:
     return route.Need(wants=message.wants, reach=reach, cost_max=cost_max)
 
 
-def _try(
-    case: Case,
-    planned: route.Plan,
-    bodies: Mapping[str, Tracked],
-    ways: Ways,
-    attempt_id: int,
-) -> Try:
+def _try(case: Case, planned: route.Plan, drafts: _Drafts, ways: Ways) -> Try:
     step, message, world = planned.steps[0], case.message, case.world
-    option, tracked = step.option, bodies[step.option.channel]
+    option, tracked = step.option, drafts.of(step.option.channel)
     ttl_s = fallback.ttl_s(
         now=world.now,
         deadline_us=step.deadline_us,
         expires_at=message.expires_at,
         provider_max_s=PROVIDER_TTL_MAX_S,
     )
-    ring = _ring(case, ways, bodies, option)
+    ring = _ring(case, ways, drafts, option)
     outgoing = Outgoing(
         message_id=message.id,
-        attempt_id=attempt_id,
+        attempt_id=drafts.attempt_id,
         address_kind=option.address_kind,
         address=option.address,
         body=tracked.body,
@@ -141,9 +145,7 @@ def _try(
     )
 
 
-def _ring(
-    case: Case, ways: Ways, bodies: Mapping[str, Tracked], option: route.Option
-) -> Ring | None:
+def _ring(case: Case, ways: Ways, drafts: _Drafts, option: route.Option) -> Ring | None:
     """What rings beside the message, where notifications are open to it too.
 
     A click leads to the chat, where the message is: links of the notification's words are not.
@@ -152,5 +154,5 @@ def _ring(
     browser = bell_of(chat, browsers, at=case.world.now)
     if browser is None or "webpush" in case.world.shut:
         return None
-    words = bodies["webpush"].body
+    words = drafts.of("webpush").body
     return Ring(browser.value, Body("", subject=words.subject, text=words.plain))

@@ -29,9 +29,10 @@ class Ways:
 
 def ways_of(case: Case) -> Ways:
     """A channel by which the message has gone is no way any more; nor is who has refused it."""
-    ways = Ways(spent=sum(each.cost for each in case.before if each.went))
-    refused = {each.address: bare(each.error) for each in case.before if _is_hard(each)}
-    gone = {each.channel for each in case.before if each.went}
+    before = case.before
+    ways = Ways(spent=sum(each.cost for each in before if each.went))
+    refused = {each.address: bare(each.error) for each in before if _is_hard(each)}
+    gone = {each.channel for each in before if each.went}
     for front in in_order(case.person.addresses, at=case.world.now):
         channel = case.world.channels.get(front.kind)
         if channel is None:
@@ -42,7 +43,7 @@ def ways_of(case: Case) -> Ways:
             ways.failed.add(refused[front.kind, front.value])
         elif channel.name not in gone:
             _add(ways, channel.name, front, _consent(case, front, channel.name))
-    for each in case.before:
+    for each in before:
         if each.went and each.status not in fallback.GIVEN_UP:
             ways.missed *= 1 - case.chance(each.address[0])
     return ways

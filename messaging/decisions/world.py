@@ -26,6 +26,12 @@ class Policies:
     caps: Sequence[Rule] = DEFAULT_RULES
     quiet: Release = DEFAULT_RELEASE
     usual: Mapping[str, Usual] = field(default_factory=lambda: habits.USUAL)
+    names_channels: bool = field(init=False)
+    """Whether some cap depends on the channel that a message takes."""
+
+    def __post_init__(self) -> None:
+        named = any(rule.names_channels for rule in self.caps)
+        object.__setattr__(self, "names_channels", named)
 
     @property
     def horizon(self) -> int:

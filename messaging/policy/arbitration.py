@@ -6,6 +6,7 @@ takes its place under the caps before the next is asked.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from messaging.policy.caps import Candidate, Contact, Full, Rule, Tally, as_verdict
 from messaging.policy.verdicts import Send, Skip, Verdict, Why
@@ -30,6 +31,21 @@ class Waiting:
     value: int = 0
 
 
+class Ranked(Protocol):
+    """What has a place in the queue: a `Waiting`, or a message that has these fields too."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def expires_at(self) -> int: ...
+    @property
+    def created_at(self) -> int: ...
+    @property
+    def value(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What is decided about one of them."""
@@ -38,7 +54,7 @@ class Ruling:
     verdict: Verdict
 
 
-def rank(message: Waiting) -> tuple[int, int, int, int, int]:
+def rank(message: Ranked) -> tuple[int, int, int, int, int]:
     """The place in the queue, the lowest first."""
     last = CLASSES["marketing"]
     standing = CLASSES.get(message.topic, last)

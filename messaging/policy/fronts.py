@@ -43,9 +43,12 @@ def in_order(
     whose transcript she will find when she comes back; of equals the one seen last.
     """
     closed = set(refused)
+    open_ones = [f for f in fronts if (f.kind, f.value) not in closed] if closed else fronts
+    if len(open_ones) == 1:
+        return list(open_ones)
 
     def rank(front: Front) -> tuple[int, int, int]:
         present = front.kind == "webchat" and at - front.seen_at <= PRESENT_S * 1_000_000
         return (0 if present else 1, _RINGS.get(front.kind, 9), -front.seen_at)
 
-    return sorted((f for f in fronts if (f.kind, f.value) not in closed), key=rank)
+    return sorted(open_ones, key=rank)

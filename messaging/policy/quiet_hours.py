@@ -128,6 +128,7 @@ def _wall(zone: ZoneInfo, at: int) -> int:
     return (at + _offset(zone, at)) % _DAY_US
 
 
+@lru_cache(maxsize=4096)  # a batch of messages is asked about at one instant, in a few zones
 def _offset(zone: ZoneInfo, at: int) -> int:
     local = (_EPOCH + timedelta(microseconds=at)).astimezone(zone)
     return (local.utcoffset() or timedelta()) // _MICROSECOND

@@ -136,15 +136,30 @@ def plan(options: Sequence[Option], need: Need) -> Plan:
     All sets of options are compared, each in its cheapest order (see `_routes`).
     """
     limit = math.inf if need.cost_max is None else need.cost_max
+    if len(options) == 1:
+        return _only_way(options[0], need, limit)
     usable, left = _usable(options, need, limit)
     if not usable:
         return Plan((), left, Why.TOO_DEAR if options else Why.NO_CHANNEL)
     routes = _routes(usable, need)
     best, miss_max, why = _choice([route for route in routes if route[2] <= limit], need)
-    steps = _steps(best[0], Because.ONLY_WAY if len(options) == 1 else why)
+    steps = _steps(best[0], why)
     considered = (_considered(route, best, limit, miss_max) for route in routes)
     short = why is Because.SUREST and need.reach
     return Plan(steps, (*considered, *left), Why.REACH_NOT_POSSIBLE if short else "")
+
+
+def _only_way(option: Option, need: Need, limit: float) -> Plan:
+    """As `plan` of many, where there is nothing to compare: most customers have one way."""
+    price, alone = option.price, (option,)
+    if price > limit:
+        left = Considered(alone, price, price, option.chance, Standing.TOO_DEAR)
+        return Plan((), (left,), Why.TOO_DEAR)
+    _, _, why = _choice([(alone, float(price), price, 1 - option.chance)], need)
+    short = why is Because.SUREST and need.reach
+    chosen = Considered(alone, float(price), price, option.chance, Standing.CHOSEN)
+    steps = (Step(option, None, 1.0, Because.ONLY_WAY),)
+    return Plan(steps, (chosen,), Why.REACH_NOT_POSSIBLE if short else "")
 
 
 def seen_chance(

@@ -46,7 +46,9 @@ class Writer:
         self.revision = revision
         self.source = source
         self._declared = {name: v.many for name, v in template.variables.items()}
-        self._compiled: dict[Place, Words | TemplateError] = {}
+        self._languages = template.languages
+        self._has: dict[tuple[str, Channel], bool] = {}
+        self._compiled: dict[tuple[str, Channel, str], Words | TemplateError] = {}
 
     def write(self, context: Context, reader: Reader, channel: str = "messenger") -> Body:
         """The words for this channel, or for the messenger where it has none. TemplateError."""
@@ -54,7 +56,7 @@ class Writer:
         values = values_of(self.template, context)
         reader = Reader(language, reader.timezone)
         known: Channel = next((one for one in CHANNELS if one == channel), "messenger")
-        if known != "messenger" and not self.template.has(language, known):
+        if known != "messenger" and not self._has_words(language, known):
             known = "messenger"
         part = partial(self.text, language, known, values=values, reader=reader)
         match known:
@@ -79,9 +81,16 @@ class Writer:
 
     def language(self, wanted: str) -> str:
         """The reader's, or the one that there is."""
-        known = self.template.languages
+        known = self._languages
         language = supported(wanted)
         return language if language in known or not known else known[0]
+
+    def _has_words(self, language: str, channel: Channel) -> bool:
+        """As `Template.has`, remembered: it is asked for each message."""
+        has = self._has.get((language, channel))
+        if has is None:
+            has = self._has[language, channel] = self.template.has(language, channel)
+        return has
 
     def text(
         self,
@@ -93,16 +102,16 @@ class Writer:
         reader: Reader,
     ) -> str:
         """One part as it is written, unchecked. Raises TemplateError."""
-        place = Place(language, channel, part)
-        words = self._compiled.get(place)
+        words = self._compiled.get((language, channel, part))
         if words is None:
-            words = self._compiled[place] = self._compile(place)
+            words = self._compile(Place(language, channel, part))
+            self._compiled[language, channel, part] = words
         if isinstance(words, TemplateError):
             raise TemplateError(str(words))
         try:
             return words.write(values, reader)
         except Exception as error:  # a template can fail in any way; its message fails, no more
-            raise self._broken(place, error) from error
+            raise self._broken(Place(language, channel, part), error) from error
 
     def _compile(self, place: Place) -> Words | TemplateError:
         source = self.template.words.get(place)

@@ -10,7 +10,7 @@ import pytest
 from loyalty.clock import VirtualClock
 from loyalty.database import query
 from loyalty.models import Customer, Identity
-from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status
+from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status, Words
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
 from messaging.outbox import Draft
@@ -36,7 +36,7 @@ class ToldChannel:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:

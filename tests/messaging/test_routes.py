@@ -12,13 +12,12 @@ from loyalty.clock import VirtualClock
 from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.models import Customer, Identity, Receipt, Shop, Till
-from messaging.channels.base import Failed, Report, SendResult, Status, Unknown
+from messaging.channels.base import Failed, Report, SendResult, Status, Unknown, Words
 from messaging.dispatcher import Dispatcher, DispatcherRules
 from messaging.notices import Notices
 from messaging.outbox import Draft, enqueue
 from messaging.statuses import take_reports
 from messaging.suppressions import Suppressed, suppress
-from messaging.templates import Body
 from tests.messaging.conftest import ToldChannel, states
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -34,7 +33,7 @@ class Priced(ToldChannel):
         super().__init__(*kinds)
         self.name, self._price, self.reports = name, price, reports
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return self._price
 
 

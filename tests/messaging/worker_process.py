@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from app.database import database
 from bot.telegram import make_telegram_bot
 from loyalty.clock import SystemClock
-from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status
+from messaging.channels.base import Channel, Limit, Outgoing, SendResult, Sent, Status, Words
 from messaging.channels.messenger import MessengerChannel
 from messaging.decisions import Policies
 from messaging.dispatcher import Dispatcher, DispatcherRules
@@ -47,7 +47,7 @@ class PrintingChannel:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return 0
 
     async def send(self, outgoing: Outgoing) -> SendResult:

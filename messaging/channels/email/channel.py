@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 import structlog
 
 from loyalty.clock import Clock
-from messaging.channels.base import Failed, Limit, Outgoing, SendResult, Sent, Status, Unknown
+from messaging.channels.base import (
+    Failed,
+    Limit,
+    Outgoing,
+    SendResult,
+    Sent,
+    Status,
+    Unknown,
+    Words,
+)
 from messaging.channels.email.connection import (
     LostAfterDotError,
     LostError,
@@ -73,7 +82,7 @@ class EmailChannel:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return self._options.price
 
     def compose(self, outgoing: Outgoing) -> Mail:

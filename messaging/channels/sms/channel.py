@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from messaging.channels.base import Channel as AnyChannel
-from messaging.channels.base import Failed, Limit, SendResult, Status
+from messaging.channels.base import Failed, Limit, SendResult, Status, Words
 from messaging.channels.sms.tariff import Tariff
 from messaging.policy.sms_segments import segments
 from messaging.templates import Body
@@ -56,8 +56,8 @@ class Sms:
     def units(self, body: Body) -> int:
         return segments(text_of(body)).parts
 
-    def price(self, body: Body, address: str) -> int:
-        return self.terms.tariff.segment_price(address) * self.units(body)
+    def price(self, words: Words, address: str) -> int:
+        return self.terms.tariff.segment_price(address) * self.units(words())
 
 
 def text_of(body: Body) -> str:

@@ -9,7 +9,16 @@ from yarl import URL
 
 from loyalty.clock import Clock
 from messaging import push_subscriptions
-from messaging.channels.base import Failed, Limit, Outgoing, SendResult, Sent, Status, Unknown
+from messaging.channels.base import (
+    Failed,
+    Limit,
+    Outgoing,
+    SendResult,
+    Sent,
+    Status,
+    Unknown,
+    Words,
+)
 from messaging.channels.email.tokens import Tokens
 from messaging.channels.http import (
     NOT_WRITTEN,
@@ -70,7 +79,7 @@ class WebPushChannel:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return 0
 
     async def close(self) -> None:

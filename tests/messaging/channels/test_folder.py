@@ -63,7 +63,7 @@ async def test_an_sms_is_a_file(telephone: FolderSms, tmp_path: Path, clock: Vir
     last, first = kept_sms(tmp_path / "new" / "sms")
     assert (last.phone, last.text, last.segments) == (PHONE, text, "2 ucs2")
     assert (first.text, first.at, first.id) == ("раз", clock.now(), 2)
-    assert (telephone.units(body), telephone.price(body, PHONE)) == (2, 10)
+    assert (telephone.units(body), telephone.price(lambda: body, PHONE)) == (2, 10)
     [file, _] = sorted((tmp_path / "new" / "sms").iterdir())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700

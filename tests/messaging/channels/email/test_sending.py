@@ -400,5 +400,5 @@ def test_what_it_costs_and_what_it_may(make_channel: MakeChannel) -> None:
     channel = make_channel(1, price=10_000, per_second=14)
     assert channel.limits == (Limit(name="email", amount=14),)
     assert channel.units(Body("x")) == 1
-    assert channel.price(Body("x"), "anna@example.com") == 10_000
+    assert channel.price(lambda: Body("x"), "anna@example.com") == 10_000
     assert make_channel(1).limits == ()

@@ -288,4 +288,4 @@ def test_it_tells_what_it_can_report() -> None:
     assert set(made(SMSC, public_url=PUBLIC_URL, webhook_secret=SMSC_SECRET).reports) == known
     assert set(made(SMSC, public_url=PUBLIC_URL).reports) == set()
     channel = made(SMSC)
-    assert channel.price(Body("", text="я" * 71), PHONE) == 2 * 4_350_000
+    assert channel.price(lambda: Body("", text="я" * 71), PHONE) == 2 * 4_350_000
