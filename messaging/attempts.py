@@ -4,6 +4,7 @@
 message `unknown`, because the provider may have it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,7 +41,8 @@ class Outcome:
     Instants in microseconds: `not_before` of a message that is queued again, `fallback_at` of one
     that another channel takes over then. `waited`: it is queued again without having been tried.
     `anew`: its tries are counted from the beginning, by another channel. `traced`: the provider
-    will speak of it by these ids.
+    will speak of it by these ids. `habit_of`: the customer in whose history over `channel` a try
+    counts that was sent.
     """
 
     message_id: int
@@ -55,6 +57,8 @@ class Outcome:
     provider_ids: tuple[str, ...] = ()
     traced: bool = False
     error: str = ""
+    habit_of: int | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,10 @@ class Verdict:
     reason: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
+
+ARRIVES_WITHIN_US = 2_000_000
+"""A contact is reserved for the moment by which the message will mostly have arrived. A cap that
+counts from a little too late is never broken, and most contacts need not be written again."""
 
 _BEGIN = rowset(
     """
@@ -135,7 +143,7 @@ async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) ->
         if b.presses and b.attempt_id in begun
     ]
     if pressing:
-        await query(*_RESERVE, as_rows(pressing), instant)
+        await query(*_RESERVE, as_rows(pressing), instant + ARRIVES_WITHIN_US)
     return begun
 
 
@@ -195,7 +203,7 @@ _KEEP_PROVIDER_IDS = rowset(
     attempt_id="bigint",
     provider_id="text",
 )
-# Pressure is felt when the message arrives, which is after it was decided.
+# Pressure is felt when the message arrives: later than was reserved only where sending took long.
 _PRESSED = listed("UPDATE contact SET at = $2 WHERE message_id IN {list} AND at < $2")
 _RELIEVED = listed(
     """
@@ -211,15 +219,15 @@ _TURN_HAS_COME = listed(
     AND topic <> 'service' AND reason LIKE 'capped:%' AND not_before > $2
     """
 )
-_HABIT = listed(
+_HABIT = rowset(
     """
     INSERT INTO habit (customer_id, channel, sent, seen)
-    SELECT m.customer_id, a.channel, COUNT(*), 0 FROM attempt a
-    JOIN message m ON m.id = a.message_id
-    WHERE a.id IN {list} AND m.customer_id IS NOT NULL AND (m.topic <> 'service' OR m.wants <> '')
-    GROUP BY m.customer_id, a.channel ORDER BY m.customer_id, a.channel
+    SELECT r.customer_id, r.channel, r.sent, 0 FROM {rows} WHERE true
     ON CONFLICT (customer_id, channel) DO UPDATE SET sent = habit.sent + excluded.sent
-    """
+    """,
+    customer_id="bigint",
+    channel="text",
+    sent="int",
 )
 
 
@@ -289,6 +297,11 @@ async def _press(tried: Sequence[Outcome], instant: int) -> None:
     felt = [o for o in tried if o.attempt_state in ("sent", "unknown")]
     if felt:
         await query(*_PRESSED, as_list(o.message_id for o in felt), instant)
-    sent = [o.attempt_id for o in felt if o.attempt_state == "sent" and o.attempt_id is not None]
+    went = [o for o in felt if o.attempt_state == "sent" and o.habit_of]
+    sent = Counter((o.habit_of, o.channel) for o in went)
     if sent:
-        await query(*_HABIT, as_list(sent))
+        rows = [
+            {"customer_id": customer_id, "channel": channel, "sent": count}
+            for (customer_id, channel), count in sorted(sent.items())
+        ]
+        await query(*_HABIT, as_rows(rows))

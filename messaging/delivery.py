@@ -73,6 +73,8 @@ def judge(
             provider_ids=(result.provider_id, *result.more_ids),
             # Of reading tell our own links and chats, which know the try.
             traced=bool(set(chosen.channel.reports) - {Status.READ}),
+            habit_of=_habit_of(chosen),
+            channel=chosen.channel.name,
         )
     tried = Outcome(
         message_id=chosen.message.id,
@@ -85,6 +87,12 @@ def judge(
         failed = replace(tried, state="failed", attempt_state="failed", fallback_at=None)
         return _after_failure(chosen, failed, result, at=at, rules=rules, chance=chance)
     return replace(tried, reason=result.reason, error=result.reason)
+
+
+def _habit_of(chosen: Try) -> int | None:
+    """Whether she looks at service messages tells nothing, unless a sign of it was asked for."""
+    tells = chosen.message.topic != "service" or chosen.message.wants
+    return chosen.message.customer_id if tells else None
 
 
 def _after_failure(
@@ -102,13 +110,13 @@ def _after_failure(
     """
     told = failed.reason + (f" ({failed.detail})" if failed.detail else "")
     tries = chosen.message.tries
-    over = tries >= rules.tries_max
+    over = tries >= rules.tries_max and not failed.unasked
     if failed.permanent or (over and chosen.others_left):
         outcome = replace(outcome, error=f"permanent: {told}")
         if chosen.message.customer_id is None:
             return replace(outcome, reason=failed.reason)
         return replace(outcome, state="queued", not_before=to_micros(at), anew=True)
-    outcome = replace(outcome, error=f"temporary: {told}")
+    outcome = replace(outcome, error=f"temporary: {told}", waited=failed.unasked)
     if over:
         return replace(outcome, reason=failed.reason)
     delay_s = max(retry_delay_s(rules, tries, chance), failed.retry_after_s or 0.0)

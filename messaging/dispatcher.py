@@ -35,6 +35,7 @@ from messaging.outbox import Claimed
 from messaging.pacing import LocalPacer, Pacer
 from messaging.policy.habits import Record
 from messaging.policy.retries import RetryRules
+from messaging.room import Room
 from messaging.sending import Sending
 from messaging.suppressions import suppress
 from messaging.tracking import keep_links
@@ -49,7 +50,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatcherRules:
-    """Bounds of one dispatcher. A worker renews its leases, so that only the dead lose theirs."""
+    """Bounds of one dispatcher. A worker renews its leases, so that only the dead lose theirs.
+
+    It holds up to `concurrency` messages, and decides about up to `batch` of them at a time: while
+    those are decided the ones before them are sent and recorded.
+    """
 
     concurrency: int = 512
     batch: int = 256
@@ -93,6 +98,7 @@ class Dispatcher:
         self._links = links
         self._journeys = journeys
         self._rules = rules or DispatcherRules()
+        self._room = Room(self._rules.concurrency)
         self._owner = secrets.token_hex(8)
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
         self._sending = Sending(
@@ -182,7 +188,7 @@ class Dispatcher:
 
     async def _claim(self) -> int:
         under_way = len(self._sending) + len(self._sending.results.outcomes) + len(self._waiting)
-        room = min(self._rules.concurrency - under_way, self._rules.batch)
+        room = min(self._room.now - under_way, self._rules.batch)
         if room <= 0:
             return 0
         now = self._clock.now()
@@ -280,6 +286,8 @@ class Dispatcher:
         batch, dead = results.outcomes[:], results.dead[:]
         if not batch:
             return 0
+        self._room.learn(len(batch), unserved=results.unasked)
+        results.unasked = 0
         now = self._clock.now()
         async with transaction():
             own = await attempts.record(self._owner, batch, at=now)

@@ -36,6 +36,8 @@ class Results:
     outcomes: list[Outcome] = field(default_factory=list)
     dead: list[Suppressed] = field(default_factory=list)
     """Addresses that have shown to be dead."""
+    unasked: int = 0
+    """For how many there was no room at their channel."""
 
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.dead)
@@ -117,6 +119,7 @@ class Sending:
             result = Unknown("channel_broke")
         finally:  # also when this task is cancelled: the try has begun, so it has an outcome
             self.results.outcomes.append(self._judged(chosen, result))
+            self.results.unasked += isinstance(result, Failed) and result.unasked
             if dead := dead_address(chosen, result):
                 self.results.dead.append(dead)
 

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from loyalty.clock import Clock
-from messaging.channels.base import Channel, Limit, Outgoing, Report, SendResult, Sent, Status
+from messaging.channels.base import (
+    Channel,
+    Limit,
+    Outgoing,
+    Report,
+    SendResult,
+    Sent,
+    Status,
+    Words,
+)
 from messaging.channels.sms.channel import Sms, SmsTerms, text_of, unsendable
 from messaging.channels.sms.tariff import parse_tariff
 from messaging.templates import Body
@@ -110,7 +119,7 @@ class Mailboxes:
     def units(self, body: Body) -> int:
         return 1
 
-    def price(self, body: Body, address: str) -> int:
+    def price(self, words: Words, address: str) -> int:
         return MAIL_PRICE
 
     async def send(self, outgoing: Outgoing) -> SendResult:
@@ -132,8 +141,8 @@ class Overheard:
     def units(self, body: Body) -> int:
         return self._channel.units(body)
 
-    def price(self, body: Body, address: str) -> int:
-        return self._channel.price(body, address)
+    def price(self, words: Words, address: str) -> int:
+        return self._channel.price(words, address)
 
     async def send(self, outgoing: Outgoing) -> SendResult:
         result = await self._channel.send(outgoing)

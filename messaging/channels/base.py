@@ -53,7 +53,8 @@ class Sent:
 class Failed:
     """The provider has surely not taken it. `permanent`: the same address will never take it.
 
-    `provider_down`: the provider itself is in trouble, whatever the message.
+    `provider_down`: the provider itself is in trouble, whatever the message. `unasked`: it has not
+    even been asked, because we had no room to: that is no try of the message.
     """
 
     reason: str
@@ -61,6 +62,7 @@ class Failed:
     retry_after_s: float | None = None
     detail: str = ""
     provider_down: bool = False
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

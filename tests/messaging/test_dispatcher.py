@@ -260,6 +260,18 @@ async def test_a_temporary_failure_is_tried_again_later_and_not_for_ever(
     assert await states() == {"code:1": ("failed", "provider_down")}
 
 
+async def test_a_channel_without_room_costs_no_tries(
+    dispatcher: Dispatcher, channel: ToldChannel, clock: VirtualClock, code: Make
+) -> None:
+    channel.answers = [Failed("busy", permanent=False, retry_after_s=1.0, unasked=True)] * 20
+    await enqueue([code()], at=clock.now())
+    for _ in range(30):
+        await dispatcher.drain()
+        clock.advance(timedelta(minutes=1))
+    assert len(channel.got) == 21
+    assert await states() == {"code:1": ("sent", "")}
+
+
 async def test_the_providers_wish_to_wait_is_obeyed(
     dispatcher: Dispatcher, channel: ToldChannel, clock: VirtualClock, code: Make
 ) -> None:

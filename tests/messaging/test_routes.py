@@ -342,7 +342,7 @@ async def test_the_most_worth_goes_first_and_the_rest_wait_for_their_turn(
         "2": ("queued", "capped:marketing_day"),
         "3": ("sent", ""),
     }
-    house.clock.advance(timedelta(days=1, seconds=1))
+    house.clock.advance(timedelta(days=1, seconds=3))
     await worker.drain()
     assert (await states())["2"] == ("sent", "")
 

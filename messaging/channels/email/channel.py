@@ -109,7 +109,7 @@ class EmailChannel:
         except Utf8NotTakenError:
             return Failed("bad_address", True, detail="the mail server takes no such letters")
         except BusyError:
-            return Failed("busy", False, retry_after_s=1.0)
+            return Failed("busy", False, retry_after_s=1.0, unasked=True)
         return Sent(_queue_id(reply.text))
 
     async def close(self) -> None:

@@ -17,6 +17,7 @@ from app.settings import Settings, load_settings, setting_rows
 from loyalty.clock import SystemClock
 from loyalty.database import query
 from messaging.outbox import Draft, enqueue
+from messaging.templates import Body
 from tests.conftest import SECRET
 from tests.messaging.channels.email import returned
 from tests.messaging.channels.email.peers import Inbox, serving
