@@ -8,7 +8,7 @@ from messaging.decisions.world import Case, Held, Try
 from messaging.i18n import supported
 from messaging.policy import fallback, route
 from messaging.policy.fronts import Front, bell_of
-from messaging.templates import Reader, TemplateError, render
+from messaging.templates import Body, Reader, TemplateError, render
 from messaging.wrapping import Tracked, track
 
 PROVIDER_TTL_MAX_S = 7 * 24 * 3600
