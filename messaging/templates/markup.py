@@ -70,8 +70,11 @@ def faults(markup: str, subset: Subset, *, balanced: bool = True) -> Iterator[Fa
     """All that is not of the subset. `balanced` false: the text is of branches side by side."""
     open_tags: list[str] = []
     end = 0
-    for found in _TAG.finditer(markup):
-        yield from _bare(markup, end, found.start(), subset)
+    tags = list(_TAG.finditer(markup))
+    has_bare = len(tags) < markup.count("<") or _has_bare_ampersand(markup, subset)
+    for found in tags:
+        if has_bare:
+            yield from _bare(markup, end, found.start(), subset)
         end = found.end()
         for flaw, detail in _of_tag(found[0], subset):
             yield flaw, detail, markup.count("\n", 0, found.start())
@@ -84,7 +87,8 @@ def faults(markup: str, subset: Subset, *, balanced: bool = True) -> Iterator[Fa
             open_tags.pop()
         else:
             yield Flaw.TAG_UNBALANCED, f"/{name}", markup.count("\n", 0, found.start())
-    yield from _bare(markup, end, len(markup), subset)
+    if has_bare:
+        yield from _bare(markup, end, len(markup), subset)
     for name in open_tags:
         yield Flaw.TAG_UNBALANCED, name, markup.count("\n")
 
@@ -110,6 +114,12 @@ def _bare(markup: str, start: int, end: int, subset: Subset) -> Iterator[Fault]:
             yield Flaw.BARE_CHARACTER, _near(markup, at), markup.count("\n", 0, at)
             return
         at = markup.find("&", at + 1, end)
+
+
+def _has_bare_ampersand(markup: str, subset: Subset) -> bool:
+    """Also one in a tag, where it is none of a text's."""
+    entities = subset.entity.findall(markup) if "&" in markup else ()
+    return len(entities) < markup.count("&")
 
 
 def _near(markup: str, at: int) -> str:

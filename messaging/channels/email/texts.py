@@ -21,6 +21,17 @@ _HREF = re.compile(_ATTRIBUTE.format(name="href"), re.IGNORECASE)
 _ALT = re.compile(_ATTRIBUTE.format(name="alt"), re.IGNORECASE)
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre"})
 _LINES = frozenset({"div", "table", "section", "article", "header", "footer", "dt", "dd"})
+_CONSTANT = {
+    **{(slash, name): "\n\n" for name in _PARAGRAPHS for slash in ("", "/")},
+    **{(slash, name): "\n" for name in _LINES for slash in ("", "/")},
+    ("", "br"): "\n",
+    ("", "hr"): "\n---\n",
+    ("", "li"): "\n- ",
+    ("/", "td"): " ",
+    ("/", "th"): " ",
+    ("/", "tr"): "\n",
+}
+"""By slash and name, what most tags come to."""
 _SILENT = frozenset({"b", "i", "u", "s", "strong", "em", "code", "span", "font", "tg-spoiler"})
 _SCHEMES = ("http://", "https://", "mailto:", "tel:")
 
@@ -34,8 +45,11 @@ def plain_text(markup: str, *, breaks_kept: bool = False) -> str:
     links: list[tuple[str, int]] = []  # the open one: where to, and which piece is its first
     for i in range(0, len(tags), 4):
         slash, name, attributes, words = tags[i : i + 4]
-        if name not in _SILENT:
-            _add_tag(name.lower(), bool(slash), attributes, pieces, links)
+        constant = _CONSTANT.get((slash, name))
+        if constant is not None:
+            pieces.append(constant)
+        elif name not in _SILENT:
+            _add_tag(name.lower(), slash, attributes, pieces, links)
         if words:
             pieces.append(html.unescape(words))
     text = "".join(pieces)
@@ -58,29 +72,17 @@ def _seen(markup: str) -> str:
 
 
 def _add_tag(
-    name: str, closing: bool, attributes: str, pieces: list[str], links: list[tuple[str, int]]
+    name: str, slash: str, attributes: str, pieces: list[str], links: list[tuple[str, int]]
 ) -> None:
     if name == "a":
-        if closing and links:
+        if slash and links:
             _end_link(pieces, *links.pop())
-        elif not closing:
+        elif not slash:
             links[:] = [(_attribute(_HREF, attributes), len(pieces))]  # a link has none within it
     elif name == "img":
         pieces.append(_attribute(_ALT, attributes))
-    elif name == "br":
-        pieces.append("\n")
-    elif name == "hr":
-        pieces.append("\n---\n")
-    elif name == "li" and not closing:
-        pieces.append("\n- ")
-    elif name in ("td", "th") and closing:
-        pieces.append(" ")
-    elif name == "tr":
-        pieces.append("\n" if closing else "")
-    elif name in _PARAGRAPHS:
-        pieces.append("\n\n")
-    elif name in _LINES:
-        pieces.append("\n")
+    else:  # spelled in capitals, or nothing to a reader
+        pieces.append(_CONSTANT.get((slash, name), ""))
 
 
 def _end_link(pieces: list[str], address: str, first: int) -> None:
