@@ -1,6 +1,8 @@
 """How Python's garbage collector is set while Kapsula works."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def spare_the_collector() -> None:
@@ -11,3 +13,14 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 10, 10)
+
+
+@contextmanager
+def collector_is_lazy() -> Iterator[None]:
+    """For work that makes much and keeps it for a while: it looks more rarely."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 2, 2)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

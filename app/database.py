@@ -15,6 +15,7 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.exceptions import DBConnectionError
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
+from app.collector import collector_is_lazy
 from app.errors import DatabaseBusyError, DatabaseUnreachableError
 from loyalty.database import close_pool, connection, query
 
@@ -95,7 +96,8 @@ async def database(url: str, *, pool_max: int = 10, migrate: bool = True) -> Asy
             await Tortoise.init(config=config)
             await _knock(url)
             if migrate:
-                await MigrationExecutor(connection(), config["apps"]).migrate(_LATEST)
+                with collector_is_lazy():
+                    await MigrationExecutor(connection(), config["apps"]).migrate(_LATEST)
             yield
         finally:  # also after a failed migration: an open SQLite connection would hang the exit
             await asyncio.shield(_close())

@@ -37,6 +37,7 @@ def simulate(
 
     In a database of its own: nothing leaves this process. Exit code 1 when a daily check failed.
     """
+    from app.collector import collector_is_lazy  # noqa: PLC0415
     from app.logs import configure_logs  # noqa: PLC0415
     from app.simulation.run import simulate as live  # noqa: PLC0415 - Faker is heavy
 
@@ -44,7 +45,7 @@ def simulate(
         if keep is not None and keep.exists():
             no(f"{keep} is there already: name a new file")
         configure_logs(logging.getLevelName(logging.WARNING))
-        with progress_bar(as_json) as bar:
+        with collector_is_lazy(), progress_bar(as_json) as bar:
             task = bar.add_task("Days", total=days)
             report = asyncio.run(
                 live(

@@ -21,8 +21,8 @@ from app.sms import sms_channel
 from messaging.channels.base import Channel
 
 DAYS = 28
-NEWCOMERS = 40
-PACE = Pace(round_every=timedelta(hours=1), scan_rounds=8, tidy_rounds=72)
+NEWCOMERS = 36
+PACE = Pace(round_every=timedelta(hours=2), scan_rounds=6, tidy_rounds=84)
 
 
 async def live_lately(settings: Settings, secret: bytes, now: datetime, progress: Progress) -> None:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app.assembly import House
+from app.collector import collector_is_lazy
 from app.database import database, refuse_if_served
 from app.demo.chain import PASSWORD
 from app.demo.lately import live_lately
@@ -113,7 +114,7 @@ async def _build(console: Console, settings: Settings, path: Path) -> None:
     _forget(building)
     columns = (TextColumn("{task.description:<30}"), BarColumn(), MofNCompleteColumn(),
                TimeElapsedColumn())  # fmt: skip
-    with Progress(*columns, console=console) as bars:
+    with collector_is_lazy(), Progress(*columns, console=console) as bars:
         tasks = {step: bars.add_task(words, total=None) for step, words in _WORDS.items()}
 
         def progress(step: str, done: int, total: int) -> None:
