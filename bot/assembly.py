@@ -24,6 +24,8 @@ from bot.dialogues import (
     join,
     language,
     leave,
+    medicine_entries,
+    medicines,
     points,
     settings,
     start,
@@ -94,11 +96,12 @@ def build_dispatcher(
     )
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
-    for module in (settings, survey):
+    for module in (settings, survey, medicine_entries):
         dispatcher.include_router(module.typing())  # it may look like any question
     most_asked_first = (
         *(points, card, codes, start, join, friends),
-        *(survey, settings, language, help_, leave, blocking),
+        *(survey, medicines, medicine_entries, settings, language, help_),
+        *(leave, blocking),
     )
     for module in most_asked_first:
         dispatcher.include_router(module.router())

@@ -102,3 +102,42 @@ class Menu(CallbackData, prefix="menu"):
     """A menu entry offered as an inline button."""
 
     topic: Literal["friends"]
+
+
+class Medicine(CallbackData, prefix="med"):
+    """Something about one medicine of hers; `cycle` is the state of things that the button saw."""
+
+    what: Literal["show", "bought", "later", "dose", "type_dose", "stock", "stop", "resume"]
+    course: int
+    cycle: int
+
+
+class MedicineLater(CallbackData, prefix="medlater"):
+    course: int
+    cycle: int
+    days: int
+
+
+class MedicineDose(CallbackData, prefix="meddose"):
+    """Thousandths of a unit a day; course 0: of the one that is being added."""
+
+    course: int
+    milli: int
+
+
+class MedicineList(CallbackData, prefix="meds"):
+    page: Literal["list", "add"]
+
+
+class MedicineChoice(CallbackData, prefix="medadd"):
+    """A step of adding one: a product that was found (its place, or -1: none of them), the size of
+    a pack, what is left."""
+
+    step: Literal["found", "pack", "stock"]
+    value: int
+
+
+class MedicineNames(CallbackData, prefix="mednames"):
+    """Names of medicines where others may read them: SMS, locked screens."""
+
+    shown: bool

@@ -32,6 +32,16 @@ def button(text: str, data: CallbackData) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=text, callback_data=data.pack())
 
 
+def same_buttons(stands: InlineKeyboardMarkup | None, wanted: InlineKeyboardMarkup) -> bool:
+    """Whether a message has these buttons already: pages are known by their buttons, and Telegram
+    takes no edit that changes nothing."""
+    return stands is not None and _labels(stands) == _labels(wanted)
+
+
+def _labels(markup: InlineKeyboardMarkup) -> list[tuple[str, str | None]]:
+    return [(each.text, each.callback_data) for row in markup.inline_keyboard for each in row]
+
+
 def main_menu() -> ReplyKeyboardMarkup:
     rows = [[KeyboardButton(text=_(TOPICS[topic].label)) for topic in row] for row in BUTTONS]
     return ReplyKeyboardMarkup(keyboard=rows, resize_keyboard=True, is_persistent=True)

@@ -57,6 +57,15 @@ TOPICS: Mapping[str, Topic] = {
             ("друз", "друг", "подруг", "пригла", "рефера", "friend", "invit", "referral"),
         ),
         Topic(
+            "medicines",
+            N_("💊 Medicines"),
+            N_("What I take and when it runs out"),
+            (
+                *("лекарств", "таблет", "препарат", "пилюл", "напомин", "напомни", "дозиров"),
+                *("medicin", "tablet", "pill", "drug", "refill", "remind", "dose", "dosage"),
+            ),
+        ),
+        Topic(
             "settings",
             N_("⚙️ Settings"),
             N_("What comes to you, where and how often"),
@@ -94,8 +103,8 @@ TOPICS: Mapping[str, Topic] = {
         ),
     )
 }
-BUTTONS = (("card", "points"), ("codes", "friends"), ("settings", "help"))
-"""The reply keyboard, row by row."""
+BUTTONS = (("card", "points"), ("codes", "friends"), ("medicines", "settings"))
+"""The reply keyboard, row by row: as many as the smallest phones show beside the conversation."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 _TYPO_RATIO = 0.8

@@ -42,6 +42,12 @@ def _too_many_codes(refusal: Refusal, words: Words) -> str:
     ).format(minutes=_minutes(refusal, words))
 
 
+def _invalid_course(refusal: Refusal, words: Words) -> str:
+    if refusal.data.get("field") == "name":
+        return _("Please write the name in a few words.")
+    return _("This number cannot be right. Please write it once more.")
+
+
 SENTENCES: dict[No, Sentence] = {
     No.INVALID_PHONE: lambda r, w: _(
         "This does not look like a phone number. Please write it like this: +7 900 123-45-67."
@@ -90,5 +96,9 @@ SENTENCES: dict[No, Sentence] = {
     No.INVALID_ANSWER: lambda r, w: _(
         "This is too long for an answer. Please write up to 1000 characters."
     ),
+    No.COURSE_NOT_FOUND: lambda r, w: _("This medicine is not on your list any more."),
+    No.COURSE_CHANGED: lambda r, w: _("You have answered this already."),
+    No.INVALID_COURSE: _invalid_course,
+    No.TOO_MANY_COURSES: lambda r, w: _("There are too many medicines on your list."),
     No.TRANSACTION_NOT_FOUND: lambda r, w: _("There is no such operation on your card."),
 }

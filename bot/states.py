@@ -31,6 +31,18 @@ class SurveyWords(StatesGroup):
     words = State()
 
 
+class Medicines(StatesGroup):
+    """Adding one: name → pack (unless the catalogue knows) → dose → stock, typed or tapped. Alone:
+    another dose, or what is left."""
+
+    name = State()
+    pack = State()
+    dose = State()
+    stock = State()
+    new_dose = State()
+    new_stock = State()
+
+
 class Settings(StatesGroup):
     """Only an e-mail address is typed there; all else is buttons."""
 

@@ -86,7 +86,7 @@ class Record:
         daily = self.daily_milli
         if self.is_learned:
             daily = max(1, daily * self.pace_permille // MILLI)
-        return max(0, (self.ends_at or 0) - now) * daily // DAY
+        return (max(0, (self.ends_at or 0) - now) * daily + DAY // 2) // DAY
 
     def course(self, supplies: Sequence[Supply]) -> rules.Course:
         base = None

@@ -61,6 +61,7 @@ class Preferences:
     """All that she can choose. `quiet` in minutes since her midnight; None: as the programme does.
 
     `channels` are those that she can be reached by. `pending_email` waits for her confirmation.
+    `medicine_names`: SMS and locked screens may show what she takes.
     """
 
     customer_id: int
@@ -74,6 +75,7 @@ class Preferences:
     quiet: tuple[int, int] | None
     email_opt_in: OptIn = OptIn.MISSING
     pending_email: str = ""
+    medicine_names: bool = False
 
     def channel(self, name: str) -> ChannelChoice | None:
         return next((each for each in self.channels if each.name == name), None)
@@ -85,7 +87,8 @@ class Preferences:
 
 
 _CUSTOMER = """
-    SELECT c.name, c.language, c.timezone, p.quiet_from, p.quiet_until, p.weekly_max, p.topics_off
+    SELECT c.name, c.language, c.timezone, p.quiet_from, p.quiet_until, p.weekly_max, p.topics_off,
+        p.medicine_names
     FROM customer c LEFT JOIN preference p ON p.customer_id = c.id
     WHERE c.id = $1 AND c.erased_at IS NULL
 """
@@ -124,6 +127,7 @@ async def preferences_of(customer_id: int) -> Preferences | None:
         quiet=None if None in quiet else quiet,
         email_opt_in=_opt_in(email, proof, opt_ins),
         pending_email=_pending(email, opt_ins),
+        medicine_names=bool(row["medicine_names"]),
     )
 
 
@@ -217,6 +221,7 @@ _SET = """
 """
 _SET_WEEKLY_MAX = _SET.replace("{column}", "weekly_max")
 _SET_TOPICS_OFF = _SET.replace("{column}", "topics_off")
+_SET_MEDICINE_NAMES = _SET.replace("{column}", "medicine_names")
 _SET_QUIET = """
     INSERT INTO preference (customer_id, quiet_from, quiet_until, updated_at)
     VALUES ($1, $2, $3, $4)
@@ -229,6 +234,11 @@ async def set_surveys(customer_id: int, wanted: bool, at: datetime) -> None:
     """Whether she is asked how we did."""
     off = "" if wanted else SURVEY
     await query(_SET_TOPICS_OFF, None, customer_id, off, to_micros(at))
+
+
+async def set_medicine_names(customer_id: int, shown: bool, at: datetime) -> None:
+    """Whether SMS and locked screens, where others may read along, name what she takes."""
+    await query(_SET_MEDICINE_NAMES, None, customer_id, shown, to_micros(at))
 
 
 async def set_weekly_max(customer_id: int, most: int | None, at: datetime) -> None:

@@ -33,6 +33,7 @@ async def show(message: Message, turn: Turn) -> SendMessage:
         _("/card — your card with its QR code: show it at the till"),
         _("/points — your points, when they expire, and why each was given"),
         _("/codes — your promo codes and how long they are good"),
+        _("/medicines — what you take, how long it lasts, reminders before it runs out"),
         _("/friends — invite a friend: a gift for both of you"),
         _("/settings — what comes to you, where, how often; your language and e-mail"),
         _("/language — Russian or English"),
@@ -46,8 +47,8 @@ async def show(message: Message, turn: Turn) -> SendMessage:
 async def not_understood(message: Message) -> SendMessage:
     return message.answer(
         _(
-            "I did not quite get that. I know about your card and your points: "
-            "use the buttons below."
+            "I did not quite get that. I know about your card, points and medicines: use the "
+            "buttons below, or /help."
         ),
         reply_markup=keyboards.main_menu(),
     )

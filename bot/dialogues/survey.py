@@ -15,6 +15,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 from bot import survey_pages
 from bot.callbacks import SheetAnswer, SheetPage
 from bot.dialogues.members import Member
+from bot.keyboards import same_buttons
 from bot.menu import is_button
 from bot.refusal_texts import refusal_text
 from bot.states import SurveyWords
@@ -100,15 +101,9 @@ async def _show(query: CallbackQuery, sheet: Sheet, page: str, turn: Turn) -> An
         text, markup = await _ended(sheet, turn)
     else:
         text, markup = survey_pages.question_page(sheet, page, turn.words.language)
-    stands = query.message.reply_markup
-    if stands is not None and _labels(stands) == _labels(markup):
-        return None  # tapped twice: Telegram takes no edit that changes nothing
+    if same_buttons(query.message.reply_markup, markup):
+        return None  # tapped twice
     return query.message.edit_text(text, reply_markup=markup)
-
-
-def _labels(markup: InlineKeyboardMarkup) -> list[tuple[str, str | None]]:
-    """What a page is known by: the buttons of no two pages are the same."""
-    return [(each.text, each.callback_data) for row in markup.inline_keyboard for each in row]
 
 
 async def _ended(sheet: Sheet, turn: Turn) -> tuple[str, InlineKeyboardMarkup]:

@@ -10,7 +10,7 @@ from tortoise.indexes import Index
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0010_journeys")]
+    dependencies = [("messaging", "0040_medicine_names")]
 
     initial = False
 

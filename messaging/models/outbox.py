@@ -141,6 +141,7 @@ class Preference(Model):
     quiet_until = fields.IntField(null=True)
     weekly_max = fields.IntField(null=True)  # marketing and surveys in seven days
     topics_off = fields.CharField(max_length=64, db_default="")  # with commas: survey
+    medicine_names = fields.BooleanField(db_default=False)  # in SMS and on locked screens, too
     updated_at = InstantField()
 
     class Meta:
