@@ -1,4 +1,5 @@
-"""The addresses that stand in messages: clicks, openings, leaving, preferences, double opt-in.
+"""The addresses that stand in messages: clicks, openings, leaving, preferences, double opt-in,
+surveys (`survey_page`).
 
 GET  /c/{token}       sends on to where the link leads, people and machines alike
 GET  /o/{token}.gif   one transparent point
@@ -11,8 +12,6 @@ its page does and nothing more. All pages work without a script.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -26,48 +25,22 @@ from messaging.attention import Attention
 from messaging.i18n import gettext, supported
 from messaging.leaving import Letter
 from messaging.links import TRAP_NTH, Links
-from messaging.meters import Meter, Rate
 from messaging.optin import Asked, OnAnotherCard, OptIns
-from messaging.pages import Pages
+from messaging.page_desk import KEPT_NOWHERE, PageDesk, PageOptions, form_of, language_of, token_of
 from messaging.policy.hits import Kind, Request
-from messaging.policy.quiet_hours import QuietHours
-from messaging.preference_form import Form, FormError, choices, last, read_form, save
+from messaging.preference_form import FormError, choices, last, read_form, save
 from messaging.preference_words import channel_name, place
 from messaging.preferences import Preferences, Said
+from messaging.survey_page import SurveyPages
 
-BODY_BYTES_MAX = 16 * 1024
-TOKEN_LENGTH_MAX = 64
-FORGED_RATE = Rate(burst=30, per_minute=30)
-"""Tokens of nobody's that one address may try before it is told to wait."""
-TOKEN_RATE = Rate(burst=30, per_minute=30)
-"""How often one link may ask something of the database."""
 GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,"
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
-_KEPT_NOWHERE = {
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex, nofollow",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 _TELLING = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def remote_address(request: web.Request) -> str:
-    """Who asks, for the limits. Behind a proxy the application gives a function that knows it."""
-    return request.remote or ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageOptions:
-    """`quiet` are the programme's quiet hours, which a customer has who chose none."""
-
-    quiet: QuietHours = field(default_factory=QuietHours)
-    address_of: Callable[[web.Request], str] = remote_address
 
 
 def add_messaging_pages(
@@ -81,6 +54,7 @@ def add_messaging_pages(
 ) -> None:
     """Add the routes. `attention` has to be run by the same process."""
     pages = _MessagePages(programme, links, opt_ins, attention, options or PageOptions())
+    SurveyPages(programme, links, options or PageOptions()).add_to(app)
     app.router.add_get("/c/{token}", pages.click)
     app.router.add_get("/o/{token}.gif", pages.opened)
     app.router.add_get("/u/{token}", pages.ask_to_leave)
@@ -91,7 +65,7 @@ def add_messaging_pages(
     app.router.add_post("/doi/{token}", pages.confirm)
 
 
-class _MessagePages:
+class _MessagePages(PageDesk):
     def __init__(
         self,
         programme: Programme,
@@ -100,20 +74,15 @@ class _MessagePages:
         attention: Attention,
         options: PageOptions,
     ) -> None:
-        self._programme = programme
-        self._clock = programme.clock
+        super().__init__(programme, options)
         self._links = links
         self._opt_ins = opt_ins
         self._attention = attention
-        self._options = options
-        self._pages = Pages(programme.rules.name)
-        self._forged = Meter(FORGED_RATE)
-        self._tokens = Meter(TOKEN_RATE)
 
     # -- clicks and openings ---------------------------------------------------------------------
 
     async def click(self, request: web.Request) -> web.Response:
-        token = _token(request)
+        token = token_of(request)
         read = self._links.hits.read(Kind.CLICK, token)
         if read is None:
             return self._forgery(request)
@@ -124,14 +93,14 @@ class _MessagePages:
         kind = Kind.TRAP if nth == TRAP_NTH else Kind.CLICK
         await self._take_hit(request, kind, token, attempt_id, nth)
         location = url if url.isascii() else str(URL(url))
-        return web.Response(status=302, headers={"Location": location, **_KEPT_NOWHERE})
+        return web.Response(status=302, headers={"Location": location, **KEPT_NOWHERE})
 
     async def opened(self, request: web.Request) -> web.Response:
         """The point comes whatever the token: nobody learns which are good."""
-        token = _token(request)
+        token = token_of(request)
         if read := self._links.hits.read(Kind.OPEN, token):
             await self._take_hit(request, Kind.OPEN, token, read[0], 0)
-        return web.Response(body=GIF, content_type="image/gif", headers=_KEPT_NOWHERE)
+        return web.Response(body=GIF, content_type="image/gif", headers=KEPT_NOWHERE)
 
     async def _take_hit(
         self, request: web.Request, kind: Kind, token: str, attempt_id: int, nth: int
@@ -167,7 +136,7 @@ class _MessagePages:
         found = await self._letter(request)
         if isinstance(found, web.Response):
             return found
-        form = await _form(request)
+        form = await form_of(request)
         said = Said("link", self._clock.now(), leaving.WORDING)
         if last(form, "action") == "undo":
             await leaving.come_back(found, said)
@@ -176,7 +145,7 @@ class _MessagePages:
         return self._unsubscribe_page(request, found, left=True)
 
     async def _letter(self, request: web.Request) -> Letter | web.Response:
-        attempt_id = self._links.leaving.read(_token(request))
+        attempt_id = self._links.leaving.read(token_of(request))
         if attempt_id is None:
             return self._forgery(request)
         if refused := self._too_often(request):
@@ -186,7 +155,7 @@ class _MessagePages:
     def _unsubscribe_page(
         self, request: web.Request, found: Letter, *, left: bool, back: bool = False
     ) -> web.Response:
-        language = supported(found.language) if found.language else _language(request)
+        language = supported(found.language) if found.language else language_of(request)
         path = ""
         if found.customer_id is not None:
             path = f"/p/{self._links.preferring.make(found.customer_id)}"
@@ -213,16 +182,16 @@ class _MessagePages:
         if isinstance(hers, web.Response):
             return hers
         try:
-            wanted = read_form(await _form(request), hers)
+            wanted = read_form(await form_of(request), hers)
         except FormError as error:
             return self._preferences_page(hers, error=error.sentence(hers.language), status=422)
         said = Said("link", self._clock.now(), "preferences-2026-11")
         await save(hers, wanted, said, self._programme.customers)
-        headers = {"Location": f"{request.path}?saved", **_KEPT_NOWHERE}
+        headers = {"Location": f"{request.path}?saved", **KEPT_NOWHERE}
         return web.Response(status=303, headers=headers)
 
     async def _preferences(self, request: web.Request) -> Preferences | web.Response:
-        customer_id = self._links.preferring.read(_token(request))
+        customer_id = self._links.preferring.read(token_of(request))
         if customer_id is None:
             return self._forgery(request)
         if refused := self._too_often(request):
@@ -267,7 +236,7 @@ class _MessagePages:
         return await self._opt_in(request, confirm=True)
 
     async def _opt_in(self, request: web.Request, *, confirm: bool) -> web.Response:
-        token = _token(request)
+        token = token_of(request)
         if self._links.confirming.read(token) is None:
             return self._forgery(request)
         if refused := self._too_often(request):
@@ -284,80 +253,6 @@ class _MessagePages:
         return self._page(
             "notice.html", language=language, status=status, title=title, lines=[line]
         )
-
-    # -- answers -----------------------------------------------------------------------------------
-
-    def _page(
-        self, template: str, *, language: str, status: int = 200, **context: Any
-    ) -> web.Response:
-        return web.Response(
-            text=self._pages.text(template, language=language, **context),
-            status=status,
-            content_type="text/html",
-            headers={"Content-Security-Policy": self._pages.policy, **_KEPT_NOWHERE},
-        )
-
-    def _too_often(self, request: web.Request) -> web.Response | None:
-        wait_s = self._tokens.take(_token(request), self._clock.now())
-        return self._wait(request, wait_s) if wait_s else None
-
-    def _forgery(self, request: web.Request) -> web.Response:
-        """Whoever guesses is slowed down."""
-        wait_s = self._forged.take(self._options.address_of(request), self._clock.now())
-        return self._wait(request, wait_s) if wait_s else self._not_found(request)
-
-    def _wait(self, request: web.Request, wait_s: int) -> web.Response:
-        language = _language(request)
-        answer = self._page(
-            "notice.html",
-            language=language,
-            status=429,
-            title=gettext(language, "Too often"),
-            lines=[gettext(language, "Please try again in a minute.")],
-        )
-        answer.headers["Retry-After"] = str(wait_s)
-        return answer
-
-    def _not_found(self, request: web.Request) -> web.Response:
-        language = _language(request)
-        return self._page(
-            "notice.html",
-            language=language,
-            status=404,
-            title=gettext(language, "This link leads nowhere"),
-            lines=[
-                gettext(
-                    language,
-                    "Perhaps a part of it was lost on the way. "
-                    "Please open it from the message once more.",
-                )
-            ],
-        )
-
-
-def _token(request: web.Request) -> str:
-    token = request.match_info["token"]
-    return token if len(token) <= TOKEN_LENGTH_MAX else ""
-
-
-def _language(request: web.Request) -> str:
-    """Of who is unknown: what her browser asks for first."""
-    return supported(request.headers.get("Accept-Language", "")[:20].split(",")[0])
-
-
-async def _form(request: web.Request) -> Form:
-    """The texts of a form, each name with all its values; nothing of what is no form."""
-    if (request.content_length or 0) > BODY_BYTES_MAX:
-        raise web.HTTPRequestEntityTooLarge(BODY_BYTES_MAX, request.content_length or 0)
-    try:
-        posted = await request.post()
-    except (ValueError, AssertionError, LookupError):  # no form, whatever its type says
-        return {}
-    form: dict[str, list[str]] = {}
-    for name, value in posted.items():
-        if isinstance(value, str):
-            form.setdefault(name, []).append(value)
-    return form
 
 
 def _confirmed_words(language: str, answer: Asked | OnAnotherCard | Refusal) -> tuple[str, str]:
