@@ -241,7 +241,7 @@ class Dispatcher:
             now=at,
             links=self._links,
         )
-        decided = decide_all(messages, facts, world)
+        decided = await decide_all(messages, facts, world)
         first: dict[tuple[str, str], Try] = {}
         for each in decided:
             if isinstance(each, Try):

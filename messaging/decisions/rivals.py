@@ -1,5 +1,6 @@
 """Several messages for one customer: the caps let the first ones go, by class, expiry and value."""
 
+import asyncio
 from collections.abc import Sequence
 
 from messaging.attempts import Outcome
@@ -12,13 +13,22 @@ from messaging.policy.arbitration import Waiting, arbitrate, rank
 from messaging.policy.verdicts import Skip, Wait
 
 
-def decide_all(messages: Sequence[Claimed], facts: Facts, world: World) -> list[Try | Held]:
-    """Each message's decision, those that go in the order in which they should.
+BREATH = 32
+"""Messages that are decided in a row before others may have a turn: their outcomes to record."""
+
+
+async def decide_all(messages: Sequence[Claimed], facts: Facts, world: World) -> list[Try | Held]:
+    """Each message's decision, those that go in the order in which they should. Nothing is awaited
+    but others' turns.
 
     Only those that could go are rivals: who waits for the morning stands in nobody's way. What is
     outranked waits until the caps open after those that go.
     """
-    decided = [decide(message, facts, world) for message in messages]
+    decided = []
+    for nth, message in enumerate(messages, 1):
+        decided.append(decide(message, facts, world))
+        if not nth % BREATH:
+            await asyncio.sleep(0)
     rivals: dict[int, list[Try]] = {}
     for each in decided:
         if isinstance(each, Try) and each.presses and each.message.customer_id is not None:
