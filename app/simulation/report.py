@@ -155,7 +155,8 @@ async def report_of(world: World, findings: Findings, *, days: int, start: datet
         elif each["state"] != "sent":
             row.open += count
         if each["state"] not in ("sent", "queued"):
-            reasons[f"{each['state']}: {each['reason']}"] += count
+            name = name_of(each["source"], each["template"])
+            reasons[f"{name}: {each['state']}, {each['reason']}"] += count
     for each in await query(_ATTEMPTS):
         row = rows[name_of(each["source"], each["template"])]
         row.sent[each["channel"]] += each["sent"]
