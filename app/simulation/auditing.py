@@ -5,12 +5,13 @@ the ledger by its proof; every message has to tell why it went or did not; and o
 nobody's birthday may have been passed over.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from app.simulation.findings import Findings
 from app.simulation.people import LEAP_BORN, Life
 from app.simulation.receivers import Arrival
 from app.simulation.world import Told, World
@@ -20,7 +21,6 @@ from loyalty.ledger.verify import verify
 from messaging.story import Story, story
 from messaging.templates.book import built_in
 
-FINDINGS_SHOWN = 20
 _DAY = timedelta(days=1)
 
 
@@ -42,20 +42,6 @@ PROMISES = (
     Promise("NPS, 90 days", 1, 90 * _DAY, kind="nps"),
 )
 _WEEK = 7 * _DAY
-
-
-@dataclass(slots=True)
-class Findings:
-    """What is not as promised. `checked` counts what was looked at."""
-
-    checked: Counter[str] = field(default_factory=Counter)
-    wrong: Counter[str] = field(default_factory=Counter)
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, what: str, detail: str) -> None:
-        self.wrong[what] += 1
-        if len(self.examples) < FINDINGS_SHOWN:
-            self.examples.append(f"{what}: {detail}")
 
 
 @dataclass(slots=True)

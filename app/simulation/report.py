@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from app.simulation.auditing import Findings
+from app.simulation.findings import Findings
 from app.simulation.world import World
 from loyalty.database import query
 

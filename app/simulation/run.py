@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.simulation.auditing import Auditor
 from app.simulation.living import Year
+from app.simulation.mishaps import overheard
 from app.simulation.report import YearReport, report_of
 from app.simulation.world import open_world, settle, simulation_settings
 
@@ -29,6 +30,7 @@ async def simulate(
         async with open_world(simulation_settings(path), seed=seed, start=start) as world:
             await settle(world, customers=customers, days=days)
             auditor = Auditor(world)
-            await Year(world, auditor, days=days).run(progress)
+            with overheard(auditor.findings):
+                await Year(world, auditor, days=days).run(progress)
             await auditor.year()
             return await report_of(world, auditor.findings, days=days, start=start)

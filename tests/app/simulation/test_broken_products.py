@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.simulation.run import simulate
+from bot import settings_pages
 from loyalty.ledger.verify import Finding, Report
 from messaging.policy import caps, consent, quiet_hours
 from messaging.policy.verdicts import Send
@@ -14,7 +15,14 @@ def _always(answer: Any) -> Any:
     return lambda *_args, **_kwargs: answer
 
 
+def _fails(*_args: Any, **_kwargs: Any) -> Any:
+    raise RuntimeError("broken")
+
+
 BROKEN = {
+    "a dialogue fails": (
+        settings_pages, "page", _fails, "logged an error: dialogue_failed",
+    ),
     "caps are not asked": (caps.Tally, "check", _always(caps.Free()), "cap violated"),
     "nobody sleeps": (quiet_hours, "check", _always(Send()), "woke somebody"),
     "consent is not asked": (
@@ -38,5 +46,5 @@ async def test_a_broken_promise_is_found(broken: str, monkeypatch: pytest.Monkey
         monkeypatch.setattr(where, verify)
     else:
         monkeypatch.setattr(where, name, instead)
-    lived = await simulate(customers=25, days=9, seed=3)
+    lived = await simulate(customers=25, days=12, seed=3)
     assert any(wrong.startswith(found) for wrong in lived.findings.wrong), lived.findings
