@@ -14,6 +14,7 @@ from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from messaging.journeys.rousing import rouse
+from messaging.mailings import let_go
 from messaging.records import as_list, as_rows, encoded, listed, rowset
 
 MessageState = Literal["queued", "sent", "skipped", "failed", "unknown"]
@@ -254,6 +255,7 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
 async def _relieve(over: Sequence[int], instant: int) -> None:
     """What has not gone presses upon nobody; those that waited because of it may go."""
     if over:
+        await let_go(over)
         relieved = await query(*_RELIEVED, as_list(over))
         if relieved:
             await query(*_TURN_HAS_COME, as_list(row["customer_id"] for row in relieved), instant)

@@ -20,7 +20,7 @@ import structlog
 from loyalty.clock import Clock
 from loyalty.database import transaction
 from loyalty.instants import to_micros
-from messaging import attempts, outbox
+from messaging import attempts, mailings, outbox
 from messaging.attempts import Outcome
 from messaging.breaker import BreakerRules
 from messaging.channels.base import Channel
@@ -214,6 +214,8 @@ class Dispatcher:
                 self._owner, customers, at=now, lease_until=self._lease_from(now)
             )
             settled, tries = await self._decide([*chosen, *rivals], now)
+            shared = await mailings.take((each.message, each.to) for each in tries)
+            tries = [each for each in tries if each.message.id not in shared]  # decided anew
             begun = await attempts.begin(self._owner, [beginning(t) for t in tries], at=now)
             await keep_links([row for each in tries for row in each.links])
             told = [*map(verdict, settled), *map(verdict, tries)]

@@ -11,6 +11,7 @@ from loyalty.database import analysis, dialect, query
 from loyalty.instants import NEVER
 from loyalty.rules.consents import Consents, standing
 from messaging import suppressions
+from messaging.mailings import Address, taken_of
 from messaging.outbox import Claimed
 from messaging.policy.caps import Contact
 from messaging.policy.consent import CONFIRMING_PROOFS, OptIn, Suppression
@@ -21,8 +22,6 @@ from messaging.preferences import Wishes, wishes_of
 from messaging.push_subscriptions import subscriptions_of
 from messaging.records import as_list, listed
 
-Address = tuple[str, str]
-"""Kind and value."""
 NO_QUIET = QuietHours(begin=0, end=0)
 NO_WISHES = Wishes()
 
@@ -70,6 +69,8 @@ class Facts:
     suppressed: Mapping[Address, Sequence[Suppression]] = field(default_factory=dict)
     opt_ins: Mapping[str, OptIn] = field(default_factory=dict)
     """By e-mail address."""
+    taken: Mapping[int, Set[Address]] = field(default_factory=dict)
+    """By message, the addresses that its mailing has been at already."""
     bought: Mapping[int, int] = field(default_factory=dict)
     """By customer, when she last bought something (microseconds), where a goal asks for it."""
     needless: Set[int] = frozenset()
@@ -178,13 +179,22 @@ async def load_facts(messages: Sequence[Claimed], *, at: int, horizon: int) -> F
     people, opt_ins = await _people(ids, pressing, at - horizon) if ids else ({}, {})
     addresses = [(f.kind, f.value) for person in people.values() for f in person.addresses]
     addresses += [(m.address_kind, m.address) for m in messages if m.customer_id is None]
+    mailed = [(m, _addresses_of(m, people)) for m in messages if m.mailing]
     return Facts(
         people,
         await _earlier_tries([m.id for m in messages if m.tries > 1]),
         await _suppressions(addresses, at),
         opt_ins,
+        await taken_of(mailed),
         await _purchases(messages),
     )
+
+
+def _addresses_of(message: Claimed, people: Mapping[int, Person]) -> list[Address]:
+    if message.customer_id is None:
+        return [(message.address_kind, message.address)]
+    person = people.get(message.customer_id)
+    return [] if person is None else [(front.kind, front.value) for front in person.addresses]
 
 
 async def _people(

@@ -31,7 +31,8 @@ class Draft:
     take (none named: any), `wants` the status without which the next channel takes over,
     `reach_permille` how sure it must be that she sees it, `cost_max` what all tries together may
     cost in millionths of the currency. With a `goal` it is needless once that is reached; with an
-    `enrolment_id` once that journey has no need of it any more.
+    `enrolment_id` once that journey has no need of it any more. Of one `mailing` an address gets
+    one message, whoever shares it.
     """
 
     dedupe_key: str
@@ -44,6 +45,7 @@ class Draft:
     language: str = ""
     kind: str = ""
     source: str = ""
+    mailing: str = ""
     priority: int = 5
     value: int = 0
     urgent: bool = False
@@ -67,6 +69,7 @@ class Claimed:
     address: str
     topic: Topic
     kind: str
+    mailing: str
     template: str
     context: Mapping[str, Any]
     language: str
@@ -94,8 +97,8 @@ class Claimed:
 
 _COLUMNS = {
     "id": "bigint", "dedupe_key": "text", "customer_id": "bigint", "address_kind": "text",
-    "address": "text", "topic": "text", "kind": "text", "source": "text", "template": "text",
-    "context": "text", "language": "text", "priority": "int", "value": "bigint",
+    "address": "text", "topic": "text", "kind": "text", "source": "text", "mailing": "text",
+    "template": "text", "context": "text", "language": "text", "priority": "int", "value": "bigint",
     "urgent": "boolean", "channels": "text", "wants": "text", "reach_permille": "int",
     "cost_max": "bigint", "goal": "text", "enrolment_id": "bigint", "not_before": "bigint",
     "expires_at": "bigint",
@@ -130,8 +133,8 @@ def _as_row(draft: Draft, at: datetime) -> dict[str, Any]:
     }
 
 
-_CLAIMED = """id, customer_id, address_kind, address, topic, kind, template, context, language,
-    priority, value, urgent, channels, wants, reach_permille, cost_max, goal,
+_CLAIMED = """id, customer_id, address_kind, address, topic, kind, mailing, template, context,
+    language, priority, value, urgent, channels, wants, reach_permille, cost_max, goal,
     enrolment_id, not_before, created_at, expires_at, tries, lease_until"""
 # The inner SELECT walks the index message_due in its order and stops at the limit.
 _CLAIM_POSTGRES = f"""
@@ -214,6 +217,7 @@ def _claimed(row: Any) -> Claimed:
         address=row["address"],
         topic=row["topic"],
         kind=row["kind"],
+        mailing=row["mailing"],
         template=row["template"],
         context=orjson.loads(row["context"]),
         language=row["language"],

@@ -91,6 +91,7 @@ class Marketer:
             Draft(
                 dedupe_key=f"mailing:{name}:{customer_id}",
                 source=f"mailing:{name}",
+                mailing=name,
                 topic="marketing",
                 kind="offer",
                 template="offer",

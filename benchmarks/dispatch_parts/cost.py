@@ -203,9 +203,11 @@ def _person(n: int, her: Reader) -> Person:
 def _message(n: int, reach_permille: int) -> Claimed:
     fields: dict[str, Any] = {
         "id": n + 1, "customer_id": n, "address_kind": "", "address": "", "topic": "marketing",
-        "kind": "", "template": "welcome", "context": {"programme": "Аптека", "points": 100},
+        "kind": "", "mailing": "", "template": "welcome",
+        "context": {"programme": "Аптека", "points": 100},
         "language": "", "priority": 5, "value": 0, "urgent": False, "channels": frozenset(),
         "wants": "read", "reach_permille": reach_permille, "cost_max": None, "goal": "",
+        "enrolment_id": None,
         "created_at": START, "expires_at": START + 14 * DAY_US, "tries": 1,
         "lease_until": START + DAY_US,
     }  # fmt: skip

@@ -77,6 +77,7 @@ def _consent(case: Case, front: Front, channel: str) -> consent.Allowed | consen
         consents=case.person.consents,
         suppressions=[*case.facts.suppressed.get(address, ()), *case.person.stops],
         opt_in=case.facts.opt_ins.get(front.value, consent.OptIn.MISSING),
+        taken=case.facts.taken.get(case.message.id, frozenset()),
         now=case.world.now,
     )
 

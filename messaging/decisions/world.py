@@ -135,6 +135,11 @@ class Try:
     links: Sequence[LinkRow] = ()
     details: Mapping[str, Any]
 
+    @property
+    def to(self) -> tuple[str, str]:
+        """Kind and address."""
+        return self.outgoing.address_kind, self.outgoing.address
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

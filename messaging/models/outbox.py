@@ -1,8 +1,8 @@
 """A message is a row before it is a send; every try of a channel is a row too.
 
-Two tables with two-column keys have no model: `provider_message` (which attempt an id of a provider
-belongs to) and `habit` (what a customer saw of what she was sent, per channel). The migration makes
-them.
+Tables with keys of several columns have no model: `provider_message` (which attempt an id of a
+provider belongs to), `habit` (what a customer saw of what she was sent, per channel) and
+`mailing_address` (where a mailing has been). The migrations make them.
 """
 
 from tortoise import fields
@@ -32,6 +32,7 @@ class Message(Model):
     kind = fields.CharField(max_length=32, default="")  # finer than the topic: nps, birthday …
     source = fields.CharField(max_length=64, default="")  # what called for it: event:5, campaign:7
     enrolment_id = fields.BigIntField(null=True)  # whose step it is: asked again before it goes
+    mailing = fields.CharField(max_length=64, db_default="")  # of which an address gets one
     template = fields.CharField(max_length=64)
     context = fields.TextField()  # JSON
     language = fields.CharField(max_length=8, default="")  # "" means the customer's own
