@@ -23,7 +23,8 @@ TELEGRAM_IDS = 700_000_000
 SHOWS_PICTURES = 0.7
 """Chance that a mail program loads the picture by which a mail is seen to be opened."""
 CONFIRMS = 0.85
-FOLLOW_UPS = 3
+FOLLOW_UPS = 4
+MEDICINES = ("Омега-3", "магний", "витамин D", "капли от бабушки", "L-тироксин")
 _CODE = re.compile(r"\b\d{4,8}\b")
 _REFERRAL = re.compile(r"start=ref_([0-9A-Za-z]+)")
 _PROMO = re.compile(r"\b[A-Z]{4,}\d{2}\b")
@@ -236,20 +237,40 @@ async def _hit(world: World, attempt_id: int, kind: Kind, nth: int) -> None:
 
 
 async def _press_below(world: World, life: Life, arrival: Arrival) -> None:
-    """A button of the message, and of what is asked then."""
+    """A button of the message, and then of what is asked."""
     chat, number = chat_of(world, life), int(arrival.reference)
     buttons = [button for button in await chat.buttons() if button[0] == number]
+    if buttons:
+        await _press_on(world, life, chat, buttons)
+
+
+async def _press_on(world: World, life: Life, chat: Chat, buttons: Sequence[Button]) -> None:
+    """One button leads to the next, in the same message or a newer one, until she has enough."""
     for _ in range(FOLLOW_UPS):
-        if not buttons:
-            return
         await chat.press(*_target(_chosen(life, buttons)))
         world.done["pressed"] += 1
-        everything = await chat.buttons()
-        newest = max((button[0] for button in everything), default=0)
-        buttons = [b for b in everything if b[0] == newest > number]
-        number = newest
-        if not life.happens(life.character.presses):
+        before, buttons = buttons, await _newest(chat)
+        if not buttons or buttons == before or not life.happens(life.character.presses):
             return
+
+
+async def _newest(chat: Chat) -> list[Button]:
+    """The buttons of the newest message that has any."""
+    buttons = await chat.buttons()
+    number = max((button[0] for button in buttons), default=0)
+    return [button for button in buttons if button[0] == number]
+
+
+async def add_medicine(world: World, life: Life) -> None:
+    """One that she takes anyway: its name is typed, the rest are buttons."""
+    if life.blocked:
+        return
+    chat = chat_of(world, life)
+    await chat.say("/medicines")
+    if await _press(chat, "meds:add"):
+        await chat.say(life.dice.choice(MEDICINES))
+        if buttons := await _newest(chat):
+            await _press_on(world, life, chat, buttons)
 
 
 def _chosen(life: Life, buttons: Sequence[Button]) -> Button:

@@ -19,7 +19,6 @@ from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.ledger.verify import verify
 from messaging.story import Story, story
-from messaging.templates.book import built_in
 
 _DAY = timedelta(days=1)
 
@@ -42,6 +41,7 @@ PROMISES = (
     Promise("NPS, 90 days", 1, 90 * _DAY, kind="nps"),
 )
 _WEEK = 7 * _DAY
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
@@ -180,9 +180,8 @@ class Auditor:
     # at the end
 
     async def year(self) -> None:
-        """What only the whole of it shows: birthdays."""
-        if not _greets():
-            return
+        """What only the whole of it shows: birthdays, and what became of the unhappy."""
+        await self._check_detractors()
         greeted = await _birthdays()
         for life in self._lives:
             for day in self._birthdays_of(life):
@@ -192,6 +191,14 @@ class Auditor:
                     self.findings.add("birthday missed", f"customer {life.number} on {day}")
                 elif len(near) > 1:
                     self.findings.add("birthday twice", f"customer {life.number} on {day}")
+
+    async def _check_detractors(self) -> None:
+        """Who gave six or less is to be called: a task, due an hour after she has said so."""
+        before = to_micros(self._world.now - _DAY)
+        for row in await query(_DETRACTORS, None, before, timedelta(hours=1) // _MICROSECOND):
+            self.findings.checked["detractors"] += 1
+            if not row["tasks"]:
+                self.findings.add("detractor not called", f"sheet {row['id']}")
 
     def _birthdays_of(self, life: Life) -> list[date]:
         """Those for which there was time to greet: she was known eight days before."""
@@ -208,11 +215,6 @@ def birthday(born: date, year: int) -> date:
         return born.replace(year=year)
     except ValueError:
         return date(year, 2, 28)
-
-
-def _greets() -> bool:
-    """Whether the house has words for birthdays at all."""
-    return "birthday" in built_in()
 
 
 async def _birthdays() -> defaultdict[int, list[datetime]]:
@@ -247,6 +249,13 @@ _CLOSED = """
 """
 _OVERDUE = """
     SELECT dedupe_key FROM message WHERE state IN ('queued', 'sending') AND not_before < $1
+"""
+# A score may be changed for the better; whether she is called goes by the first one.
+_DETRACTORS = """
+    SELECT s.id, (SELECT COUNT(*) FROM task t WHERE t.customer_id = s.customer_id
+        AND t.kind = 'detractor' AND t.opened_at >= s.answered_at
+        AND t.due_at <= t.opened_at + $2) AS tasks
+    FROM survey_sheet s WHERE s.score <= 6 AND s.changed_at < $1
 """
 _BIRTHDAYS = """
     SELECT customer_id, created_at FROM message WHERE kind = 'birthday'

@@ -14,7 +14,9 @@ from app.demo.history import visits_of
 from app.simulation import acting, tills
 from app.simulation.auditing import Auditor
 from app.simulation.marketer import Marketer
+from app.simulation.operator import Operator
 from app.simulation.people import (
+    ADDS_MEDICINE,
     BROUGHT,
     CANCELS,
     CHANGES_SETTINGS,
@@ -63,6 +65,7 @@ class Year:
         self._by_address: dict[tuple[str, str], Life] = {}
         self._inviters: list[Life] = []
         self._marketer = Marketer(world)
+        self._operator = Operator(world)
 
     async def run(self, progress: Callable[[int], None]) -> None:
         """Live it. `progress` gets the number of days that are over."""
@@ -74,6 +77,7 @@ class Year:
         while world.now < self._end:
             await self._until(min(world.now + self._pace.round_every, self._end))
             rounds += 1
+            await self._operator.work()
             if rounds % self._pace.tidy_rounds == 0:
                 await world.house.programme.tidy()
             if rounds % self._pace.scan_rounds == 0:
@@ -122,6 +126,8 @@ class Year:
                 self._in(life, 6, lambda: acting.give_email(world, life))
             if life.happens(CHANGES_SETTINGS):
                 self._in(life, 30, lambda: acting.choose_settings(world, life))
+            if life.happens(ADDS_MEDICINE):
+                self._in(life, 25, lambda: acting.add_medicine(world, life))
             if life.happens(character.invites):
                 self._in(life, 20, self._inviting(life))
 

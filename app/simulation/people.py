@@ -91,6 +91,8 @@ ENTERS_CODES = 0.3
 DEAD_ADDRESS = 0.02
 CHANGES_SETTINGS = 0.06
 """Chance that she sets how often or when she is written to, some time after joining."""
+ADDS_MEDICINE = 0.1
+"""Chance that she keeps a medicine in the chat that she has not bought here."""
 BROUGHT = 0.12
 """Chance that a newcomer was sent by a friend, if any friend sends."""
 

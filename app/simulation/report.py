@@ -32,6 +32,10 @@ _ENROLMENTS = """
     SELECT journey, CASE WHEN ended_at IS NULL THEN 'inside' ELSE outcome END AS outcome,
         COUNT(*) AS customers FROM enrolment GROUP BY 1, 2 ORDER BY 1, 2
 """
+_SURVEYS = """
+    SELECT survey, COUNT(*) AS asked, COUNT(answered_at) AS answered
+    FROM survey_sheet GROUP BY survey ORDER BY survey
+"""
 _POINTS = """
     SELECT kind, COUNT(*) AS transactions, SUM(points) AS points FROM ledger_transaction
     GROUP BY kind ORDER BY kind
@@ -70,6 +74,8 @@ class YearReport:
     points: Mapping[str, tuple[int, int]]
     journeys: Mapping[str, Mapping[str, int]]
     """By journey, how many enrolments ended how."""
+    surveys: Mapping[str, tuple[int, int]]
+    """How many were asked and how many have answered."""
     findings: Findings
     fingerprint: str
 
@@ -93,6 +99,7 @@ class YearReport:
         yield from _section("What people did", _figures(self.done))
         yield from _section("Points", _points(self.points))
         yield from _section("Journeys, and how their enrolments ended", _journeys(self.journeys))
+        yield from _section("Surveys", _surveys(self.surveys))
         yield from _section("What was said, and how", _table(self.rows))
         yield from _section("Why messages were not sent", _figures(self.reasons))
         yield from _section("What the product said no to", _figures(self.refusals))
@@ -127,6 +134,11 @@ def _journeys(journeys: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     for name, outcomes in journeys.items():
         ends = ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.items())
         yield f"{sum(outcomes.values()):>12,}  {name}: {ends}"
+
+
+def _surveys(surveys: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    for name, (asked, answered) in surveys.items():
+        yield f"{asked:>12,}  {name}: {answered:,} answered"
 
 
 def _table(rows: Mapping[str, Row]) -> Iterator[str]:
@@ -176,6 +188,9 @@ async def report_of(world: World, findings: Findings, *, days: int, start: datet
             each["kind"]: (each["transactions"], each["points"]) for each in await query(_POINTS)
         },
         journeys=await _enrolments(),
+        surveys={
+            each["survey"]: (each["asked"], each["answered"]) for each in await query(_SURVEYS)
+        },
         findings=findings,
         fingerprint=await _fingerprint(),
     )
