@@ -169,5 +169,7 @@ def _mail_rows(mails: Sequence[KeptMail]) -> list[dict[str, Any]]:
 
 
 def _local_time(at: datetime) -> str:
-    """By the clock of this computer, which is also the reader's."""
-    return at.astimezone().strftime("%H:%M:%S")
+    """By the clock of this computer, which is also the reader's; of other days the date as well."""
+    local = at.astimezone()
+    is_today = local.date() == datetime.now().astimezone().date()
+    return local.strftime("%H:%M:%S" if is_today else "%d.%m %H:%M")
