@@ -18,7 +18,7 @@ from loyalty.models import Product
 from loyalty.rules.rounding import points_down
 from messaging.i18n import gettext, money, number
 
-_STATIC = ("demo.css", "phone.js", "mailbox.js", "mark.svg", "goods.svg")
+_STATIC = ("demo.css", "feed.js", "phone.js", "mailbox.js", "mark.svg", "goods.svg")
 _SHAPES = {
     "tablet": ("табл", "подъязычный"),
     "capsule": ("капс", "Витаминный комплекс", "Глюкозамин"),

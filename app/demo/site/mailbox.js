@@ -1,15 +1,9 @@
-// The demo's mailbox: asks for new mails and lists them as text, never as HTML.
+// The demo's mailbox: lists new mails as they come.
+import { element, follow } from "./feed.js";
+
 const list = document.getElementById("mails");
 const empty = document.getElementById("empty");
 const EVERY_MS = 1500;
-let shown = "";
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 function item(mail) {
   const link = element("a");
@@ -25,24 +19,10 @@ function item(mail) {
   return row;
 }
 
-async function refresh() {
-  const answer = await fetch("/demo/mailbox.json", { cache: "no-store" });
-  const raw = await answer.text();
-  if (raw === shown) return;
-  const first = shown === "";
-  shown = raw;
-  const mails = JSON.parse(raw);
-  if (first && mails.length === list.children.length) return;
+function show(mails, before) {
+  if (before === null && mails.length === list.children.length) return; // the page came with them
   list.replaceChildren(...mails.map(item));
   empty.hidden = mails.length > 0;
 }
 
-async function live() {
-  try {
-    await refresh();
-  } catch {
-    // The demo is stopped or busy: the next round will tell.
-  }
-  setTimeout(live, EVERY_MS);
-}
-live();
+follow("/demo/mailbox.json", EVERY_MS, show);

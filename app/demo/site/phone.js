@@ -1,15 +1,9 @@
-// The demo's telephone: asks for messages and shows them as text, never as HTML.
+// The demo's telephone: shows messages as they come.
+import { element, follow } from "./feed.js";
+
 const list = document.getElementById("messages");
 const empty = document.getElementById("empty");
 const EVERY_MS = 1000;
-let shown = "";
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 function copyButton(code) {
   const button = element("button", "copy", list.dataset.copy);
@@ -42,23 +36,10 @@ function item(sms, isNew) {
   return row;
 }
 
-async function refresh() {
-  const answer = await fetch("/demo/phone.json", { cache: "no-store" });
-  const raw = await answer.text();
-  if (raw === shown) return;
-  const known = shown ? new Set(JSON.parse(shown).map((sms) => sms.id)) : null;
-  shown = raw;
-  const messages = JSON.parse(raw);
+function show(messages, before) {
+  const known = before && new Set(before.map((sms) => sms.id));
   list.replaceChildren(...messages.map((sms) => item(sms, known !== null && !known.has(sms.id))));
   empty.hidden = messages.length > 0;
 }
 
-async function live() {
-  try {
-    await refresh();
-  } catch {
-    // The demo is stopped or busy: the next round will tell.
-  }
-  setTimeout(live, EVERY_MS);
-}
-live();
+follow("/demo/phone.json", EVERY_MS, show);
