@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
-from loyalty.programme_document import ProgrammeBasics
+from loyalty.programme_basics import ProgrammeBasics
 from loyalty.rules.referral import ReferralRules
 from messaging.channels.sms.tariff import parse_tariff
 from messaging.channels.webpush.endpoints import KNOWN, Services

@@ -1,16 +1,15 @@
 """The rules of the programme as one document: JSON that people write, checked, and made into rules.
 
-`ProgrammeBasics` are the values that the environment may set too; the document adds how points are
+To the values that the environment may set too (`programme_basics`) the document adds how points are
 earned and the tiers. Checks that need a database (is there such a shop?) are the rule book's.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from itertools import pairwise
 from typing import Annotated, Any, Self
-from zoneinfo import available_timezones
 
 from pydantic import (
     BaseModel,
@@ -23,7 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from loyalty.rules.commands import POINTS_MAX, Clawback
+from loyalty.programme_basics import ProgrammeBasics
+from loyalty.rules.commands import POINTS_MAX
 from loyalty.rules.earning_rules import (
     Combine,
     EarningCaps,
@@ -42,93 +42,10 @@ NAMES_MAX = 2_000
 """Categories, products or shops of one rule."""
 
 
-def known_timezone(name: str) -> bool:
-    """Whether `name` is one of this machine's IANA time zones."""
-    return name in available_timezones()
-
-
 class _Part(BaseModel):
     """A part of the document. An unknown name in it is a misspelt one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProgrammeBasics(BaseModel):
-    """What every programme has. The names are those of the settings."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(
-        "Капсула",
-        min_length=1,
-        max_length=60,
-        description="Name of the programme, as customers read it",
-    )
-    currency: str = Field("RUB", pattern="^[A-Z]{3}$", description="ISO 4217 code of the currency")
-    region: str = Field(
-        "RU", pattern="^[A-Z]{2}$", description="Country whose phone numbers need no +code"
-    )
-    timezone: str = Field("Europe/Moscow", description="Time zone of new customers (IANA name)")
-    earn_permille: int = Field(50, ge=0, le=1000, description="Points per 1000 of money paid")
-    points_minor: int = Field(
-        100, ge=1, le=1_000_000, description="What one point pays, in minor units of the currency"
-    )
-    spend_percent_max: int = Field(
-        30, ge=0, le=100, description="Share of a receipt payable with points"
-    )
-    cash_min_minor: int = Field(
-        100, ge=0, description="Part of each receipt to be paid in money, in minor units"
-    )
-    points_live_days: int = Field(
-        365, ge=0, le=36_500, description="Life of earned points; 0: for ever"
-    )
-    points_pending_days: int = Field(
-        0, ge=0, le=3_650, description="Days before earned points can be spent"
-    )
-    welcome_points: int = Field(100, ge=0, le=1_000_000, description="Gift for joining")
-    welcome_points_live_days: int = Field(
-        30, ge=0, le=36_500, description="Life of the gift; 0: for ever"
-    )
-    cancel_clawback: Clawback = Field(
-        Clawback.WITHIN_BALANCE,
-        description="When the points of a cancelled or returned receipt are spent already: "
-        "only_pending, within_balance or allow_deficit",
-    )
-    cancel_grace_days: int = Field(
-        7,
-        ge=0,
-        le=3_650,
-        description="Life of points that expired before a cancel or a return gave them back",
-    )
-    return_days_max: int = Field(
-        365, ge=0, le=36_500, description="Days within which goods may be returned; 0: at any time"
-    )
-    hold_minutes: int = Field(
-        15, ge=1, le=1_440, description="How long a till keeps points set aside"
-    )
-    card_picture_s: int = Field(
-        180, ge=30, le=86_400, description="Life of the QR picture in the chat, seconds"
-    )
-    offline_days_max: int = Field(
-        3, ge=0, le=365, description="How old a receipt from an offline till may be"
-    )
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        if not known_timezone(value):
-            raise ValueError("not a time zone that is known here, such as Europe/Moscow")
-        return value
-
-    def rules(self) -> ProgrammeRules:
-        """The same values as the programme takes them."""
-        return ProgrammeRules(**self.basics())
-
-    def basics(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ProgrammeBasics.model_fields}
-
-
-# --- parts of the document ---
 
 
 def _minutes(value: Any) -> Any:
@@ -332,9 +249,6 @@ def _plain(value: Any) -> Any:
     return plain
 
 
-# --- reading and comparing ---
-
-
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """What is wrong with a document, and where: `earning.multipliers[2].times_percent`."""
@@ -357,40 +271,3 @@ def read_document(text: str | bytes) -> ProgrammeDocument | list[Wrong]:
 def _place(loc: tuple[int | str, ...]) -> str:
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
     return steps.removeprefix(".")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One value before and after; None where there was none, or is none any more."""
-
-    place: str
-    before: Any
-    after: Any
-
-
-def differences(before: ProgrammeDocument, after: ProgrammeDocument) -> list[Difference]:
-    """What has changed between two documents, place by place; rules with codes go by them."""
-    old, new = (dict(_leaves(each.model_dump(mode="json"))) for each in (before, after))
-    return [
-        Difference(place, old.get(place), new.get(place))
-        for place in sorted({*old, *new})
-        if old.get(place) != new.get(place)
-    ]
-
-
-def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, each in value.items():
-            yield from _leaves(each, f"{place}.{name}" if place else name)
-    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-        for each in value:
-            yield from _leaves(
-                {name: datum for name, datum in each.items() if name != "code"},
-                f"{place}[{each['code']}]",
-            )
-    elif value not in _NOTHING:
-        yield place, value
-
-
-_NOTHING: tuple[Any, ...] = (None, [], "")
-"""What says nothing where it stands."""

@@ -10,9 +10,9 @@ from babel.dates import get_day_names
 from babel.lists import format_list
 from babel.numbers import format_decimal
 
-from loyalty.rules.earning import Reason
 from loyalty.rules.earning_rules import Combine, Multiplier, Selection, When
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.reasons import Reason
 from loyalty.rules.tiers import Tier, TierStanding, WhenLess
 from messaging.i18n import day, gettext, locale, money, ngettext, points, supported
 

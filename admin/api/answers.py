@@ -6,10 +6,10 @@ from admin.api import models
 from loyalty.checkout import Line, Lookup, QuoteAnswer, QuotedLine, ReceiptAnswer
 from loyalty.ledger import Balance, Expiring
 from loyalty.promo import OwnCode
-from loyalty.rules.earning import reasons_of
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.promo import Outcome
 from loyalty.rules.promo_codes import grouped
+from loyalty.rules.reasons import reasons_of
 from loyalty.rules.tiers import TierStanding, tier_standing
 
 

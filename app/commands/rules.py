@@ -20,7 +20,8 @@ from app.commands.session import (
 from loyalty.clock import SystemClock
 from loyalty.instants import to_micros
 from loyalty.pharmacy import PHARMACY
-from loyalty.programme_document import ProgrammeDocument, differences, read_document
+from loyalty.programme_changes import differences
+from loyalty.programme_document import ProgrammeDocument, read_document
 from loyalty.refusals import Refusal
 from loyalty.replay import Replayed, count_receipts, replay
 from loyalty.rule_book import Revision, RuleBook, unknown_names

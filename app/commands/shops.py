@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 from app.commands.session import AsJson, no, on_database, out, show
 from loyalty.clock import SystemClock
 from loyalty.models import Shop, Till
-from loyalty.programme_document import known_timezone
+from loyalty.programme_basics import known_timezone
 
 shops = typer.Typer(no_args_is_help=True, help="Shops and their tills.")
 

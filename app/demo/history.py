@@ -13,7 +13,7 @@ from math import ceil
 
 from app.demo.catalogue import Good, goods_by_need
 from app.demo.people import Person
-from loyalty.rules.earning import Goods, Priced, price, spending_limit
+from loyalty.rules.earning import Goods, Priced
 from loyalty.rules.programme import ProgrammeRules
 
 _SEASONS = {  # how much of a need each month has, January first
@@ -111,9 +111,9 @@ def history(
         goods = [Goods(line.amount_minor) for line in lines]
         spend = 0
         if chance.random() < person.saver:
-            spend = min(spending_limit(goods, rules), purse.available(closing))
+            spend = min(rules.pricing.limit(goods), purse.available(closing))
             spend = spend if spend >= 20 else 0
-        priced = price(goods, spend, rules)
+        priced = rules.pricing.price(goods, spend)
         purse.take(spend, closing)
         purse.give(priced.earned, instant + lives)
         till = chance.randrange(person.shop.tills)

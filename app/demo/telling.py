@@ -17,8 +17,8 @@ from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from loyalty.ledger import Expiring, Ledger
 from loyalty.rules.commands import Accrue, Command, Redeem
-from loyalty.rules.earning import explanation
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.reasons import explanation
 
 WEEKS_IN_COMMIT = 4
 

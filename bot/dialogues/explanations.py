@@ -8,9 +8,9 @@ from bot.words import N_, Words, _
 from loyalty.checkout import QuotedLine, ReceiptAnswer, ReturnAnswer, ReturnedLine
 from loyalty.customers import Operation
 from loyalty.ledger import Entry
-from loyalty.rules.earning import Reason, reasons_of
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.promo import promised_points
+from loyalty.rules.reasons import Reason, reasons_of
 from messaging.earning_words import line_why
 
 _TITLES = {

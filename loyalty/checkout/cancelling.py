@@ -5,9 +5,9 @@ from typing import Any
 
 from loyalty import events
 from loyalty.checkout.answers import ReceiptAnswer, decode_receipt, encode, replayed_receipt
-from loyalty.checkout.committing import event_row
 from loyalty.checkout.desk import Desk, look_ahead, scoped_key
 from loyalty.checkout.promising import undo
+from loyalty.checkout.settling import event_row
 from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
 from loyalty.database import after_commit, query, transaction
 from loyalty.instants import from_micros

@@ -17,12 +17,12 @@ from loyalty.ledger.proposal import Proposal
 from loyalty.promo import Promo
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rule_book import Revision, RuleBook
-from loyalty.rules import card_reading, earning
+from loyalty.rules import card_reading, earning, reasons
 from loyalty.rules.card_reading import CardRead
 from loyalty.rules.commands import Command, Verdict
+from loyalty.rules.journal import Rows
 from loyalty.rules.months import local
 from loyalty.rules.occasions import Occasion
-from loyalty.rules.posting import Rows
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import Line
 from loyalty.rules.tiers import TierRules, TierStanding, tier_standing
@@ -227,7 +227,7 @@ def quoted_lines(
             amount_minor=line.amount_minor,
             spent=result.spent,
             earned=result.earned,
-            explanation=earning.explanation(result.reasons),
+            explanation=reasons.explanation(result.reasons),
         )
         for line, result in zip(lines, priced.lines, strict=True)
     )

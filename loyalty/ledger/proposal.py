@@ -9,7 +9,7 @@ from loyalty.ledger.store import freeze, write, write_with
 from loyalty.rules.accounts import Account
 from loyalty.rules.balances import standing
 from loyalty.rules.commands import Verdict
-from loyalty.rules.posting import Rows
+from loyalty.rules.journal import Rows
 
 
 class Proposal:

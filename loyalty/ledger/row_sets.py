@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loyalty.rules.accounts import Account
-from loyalty.rules.posting import Rows
+from loyalty.rules.journal import Rows
 
 Columns = tuple[tuple[str, str], ...]
 

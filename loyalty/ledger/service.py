@@ -28,7 +28,8 @@ from loyalty.rules.commands import (
     Release,
     Verdict,
 )
-from loyalty.rules.posting import Batch, NeedsLotsError
+from loyalty.rules.journal import NeedsLotsError
+from loyalty.rules.posting import Batch
 
 BATCH_MAX = 512
 """Commands that share one commit at most."""

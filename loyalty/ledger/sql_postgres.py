@@ -26,7 +26,7 @@ from loyalty.ledger.row_sets import (
     RowSets,
 )
 from loyalty.rules.accounts import Account
-from loyalty.rules.posting import Rows
+from loyalty.rules.journal import Rows
 
 WRITE_ONE = f"SELECT ledger_write_one({', '.join(f'${n}' for n in range(1, 35))})"
 

@@ -30,7 +30,8 @@ from loyalty.rules.commands import (
     Release,
     Reverse,
 )
-from loyalty.rules.posting import NeedsLotsError, Remembered, Rows
+from loyalty.rules.journal import NeedsLotsError, Rows
+from loyalty.rules.posting import Remembered
 
 LOTS_AT_FIRST = 64
 """Lots of an account to load at first, the soonest to expire: enough for nearly every customer."""

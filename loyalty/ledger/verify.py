@@ -19,7 +19,7 @@ from loyalty.rules.accounts import (
     programme_account_id,
 )
 from loyalty.rules.chain import LotSeal, link
-from loyalty.rules.posting import ACTIVITY
+from loyalty.rules.journal import ACTIVITY
 
 SLICE = 500
 

@@ -6,24 +6,20 @@ the lines. All rounding is that of `loyalty.rules.rounding`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from loyalty.rules.earning_rules import Combine, EarningCaps, Multiplier, Selection
+from loyalty.rules.earning_rules import Combine, EarningCaps, EarningRules, Multiplier, Selection
 from loyalty.rules.occasions import ANY, Occasion, holds
+from loyalty.rules.reasons import MORE_MULTIPLIERS, Reason
 from loyalty.rules.rounding import points_down, shares
-
-if TYPE_CHECKING:
-    from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.tiers import TierRules
 
 ONCE = 10_000
 """A multiplier of one: multipliers are counted in ten-thousandths, rounded down."""
 NAMED_MAX = 2
 """Multipliers that a line's explanation names; the rest it counts."""
-EXPLANATION_MAX = 300
-"""Characters of an explanation that are kept."""
-_MORE = "more_multipliers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,53 +32,6 @@ class Goods:
     sku: str = ""
     category: str = ""
     prescription: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a line earned or spent what it did: a code and data, put into words at the edge.
-
-    flat_rate(permille, paid_minor, tier?) · multiplier(code, percent) · more_multipliers(count) ·
-    excluded_from_earning · nothing_paid · below_minimum(min_minor) · capped_receipt, capped_day,
-    capped_month (points) · paid_with_points(points) · not_payable · promo_discount(minor) ·
-    promo_points(points)
-    """
-
-    code: str
-    data: Mapping[str, int | str] = field(default_factory=dict)
-
-
-def explanation(reasons: Sequence[Reason]) -> str:
-    """Reasons in one short line, as they are kept: `flat_rate permille=50 paid_minor=6200; …`.
-
-    Should it grow too long, multipliers are counted instead of named, the last first.
-    """
-    text = "; ".join(
-        " ".join([reason.code, *(f"{name}={datum}" for name, datum in reason.data.items())])
-        for reason in reasons
-    )
-    return text if len(text) <= EXPLANATION_MAX else explanation(_one_name_less(reasons))
-
-
-def _one_name_less(reasons: Sequence[Reason]) -> list[Reason]:
-    last = max(n for n, reason in enumerate(reasons) if reason.code == "multiplier")
-    counted = sum(int(reason.data["count"]) for reason in reasons if reason.code == _MORE)
-    rest = [reason for reason in reasons[last + 1 :] if reason.code != _MORE]
-    return [*reasons[:last], Reason(_MORE, {"count": counted + 1}), *rest]
-
-
-def reasons_of(text: str) -> tuple[Reason, ...]:
-    """The reasons out of their `explanation`, for whoever puts them into words."""
-    parts = (part.split() for part in text.split("; ") if part)
-    return tuple(
-        Reason(code, {name: _datum(datum) for name, datum in (each.split("=") for each in data)})
-        for code, *data in parts
-    )
-
-
-def _datum(text: str) -> int | str:
-    """Codes begin with a letter, so that they are told from numbers."""
-    return int(text) if text.isdecimal() else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +52,27 @@ class Priced:
     lines: tuple[LineResult, ...]
 
 
-def spending_limit(goods: Sequence[Goods], rules: "ProgrammeRules") -> int:
-    """See `Pricing.limit`."""
-    return rules.pricing.limit(goods)
+class Terms(Protocol):
+    """What pricing asks of the programme's rules; see `rules.programme.ProgrammeRules`."""
 
-
-def price(
-    goods: Sequence[Goods], spend: int, rules: "ProgrammeRules", occasion: Occasion = ANY
-) -> Priced:
-    """See `Pricing.price`."""
-    return rules.pricing.price(goods, spend, occasion)
+    @property
+    def earn_permille(self) -> int: ...
+    @property
+    def points_minor(self) -> int: ...
+    @property
+    def spend_percent_max(self) -> int: ...
+    @property
+    def cash_min_minor(self) -> int: ...
+    @property
+    def earning(self) -> EarningRules: ...
+    @property
+    def tiers(self) -> TierRules: ...
 
 
 class Pricing:
     """The rules made ready: once for a set of rules, then for any number of receipts."""
 
-    def __init__(self, rules: "ProgrammeRules") -> None:
+    def __init__(self, rules: Terms) -> None:
         self._rules = rules
         earning = rules.earning
         self._rates = {tier.code: tier.earn_permille for tier in rules.tiers.levels}
@@ -216,7 +170,7 @@ class Pricing:
             }
             why.append(Reason("multiplier", data))
         if len(applied) > NAMED_MAX:
-            why.append(Reason(_MORE, {"count": len(applied) - NAMED_MAX}))
+            why.append(Reason(MORE_MULTIPLIERS, {"count": len(applied) - NAMED_MAX}))
         return why
 
     def _found(

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from loyalty.rules.commands import Clawback
-from loyalty.rules.earning import Pricing, Reason
+from loyalty.rules.earning import Pricing
 from loyalty.rules.earning_rules import EarningRules, Multiplier
+from loyalty.rules.reasons import Reason
 from loyalty.rules.tiers import TierRules
 
 

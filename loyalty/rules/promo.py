@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from loyalty.instants import NEVER
 from loyalty.refusals import Datum, No, Refusal, first_of, refuse
-from loyalty.rules.earning import Reason, reasons_of
+from loyalty.rules.reasons import Reason, reasons_of
 from loyalty.rules.rounding import money_half_up, points_down, shares
 
 CODES_MAX = 10

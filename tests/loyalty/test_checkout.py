@@ -20,8 +20,8 @@ from loyalty.ledger.companion import Companion
 from loyalty.ledger.verify import verify
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal, refuse
-from loyalty.rules.earning import Reason, reasons_of
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.reasons import Reason, reasons_of
 from loyalty.sql import checkout as sql
 from tests.loyalty.people import BORIS, joined
 from tests.loyalty.tills import HERE, THERE, TillHand, give, lines, open_shop, qr

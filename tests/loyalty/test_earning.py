@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.rules.earning import Goods, Reason, price, spending_limit
+from loyalty.rules.earning import Goods
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.reasons import Reason
 from loyalty.rules.rounding import line_amount, money_half_up, points_down, shares
 
 RULES = ProgrammeRules(earn_permille=50, spend_percent_max=30)
@@ -50,8 +51,8 @@ TABLE = """
 @pytest.mark.parametrize("row", TABLE.strip().splitlines(), ids=lambda row: " ".join(row.split()))
 def test_earning_and_spending(row: str) -> None:
     lines, spend, limit, to_pay, earned = (cell.strip() for cell in row.split("|"))
-    priced = price(goods(lines), int(spend), RULES)
-    assert spending_limit(goods(lines), RULES) == int(limit)
+    priced = RULES.pricing.price(goods(lines), int(spend))
+    assert RULES.pricing.limit(goods(lines)) == int(limit)
     assert f"{priced.to_pay_minor / 100:.2f}" == to_pay
     assert [line.earned for line in priced.lines] == [int(word) for word in earned.split()]
 
@@ -72,11 +73,11 @@ LIMITS = """
 def test_spending_limit(row: str) -> None:
     percent, cash, lines, limit = (cell.strip() for cell in row.split("|"))
     rules = ProgrammeRules(spend_percent_max=int(percent), cash_min_minor=round(float(cash) * 100))
-    assert spending_limit(goods(lines), rules) == int(limit)
+    assert rules.pricing.limit(goods(lines)) == int(limit)
 
 
 def test_each_line_says_why() -> None:
-    priced = price(goods("100.00 100.00x 50.00r"), 75, RULES)
+    priced = RULES.pricing.price(goods("100.00 100.00x 50.00r"), 75)
     assert [line.reasons for line in priced.lines] == [
         (
             Reason("flat_rate", {"permille": 50, "paid_minor": 6200}),
@@ -88,7 +89,7 @@ def test_each_line_says_why() -> None:
 
 
 def test_a_gift_line_has_nothing_to_earn_on() -> None:
-    assert price(goods("0.00"), 0, RULES).lines[0].reasons == (Reason("nothing_paid"),)
+    assert RULES.pricing.price(goods("0.00"), 0).lines[0].reasons == (Reason("nothing_paid"),)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +117,9 @@ def test_the_lines_of_a_receipt_add_up_to_the_receipt(
     lines: list[Goods], permille: int, percent: int, cash: int, data: st.DataObject
 ) -> None:
     rules = ProgrammeRules(earn_permille=permille, spend_percent_max=percent, cash_min_minor=cash)
-    limit = spending_limit(lines, rules)
+    limit = rules.pricing.limit(lines)
     spend = data.draw(st.integers(0, limit))
-    priced = price(lines, spend, rules)
+    priced = rules.pricing.price(lines, spend)
 
     assert sum(line.spent for line in priced.lines) == spend
     assert sum(line.earned for line in priced.lines) == priced.earned

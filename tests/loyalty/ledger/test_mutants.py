@@ -15,7 +15,7 @@ from loyalty.clock import VirtualClock
 from loyalty.instants import NEVER
 from loyalty.ledger import Ledger
 from loyalty.ledger import store as ledger_store
-from loyalty.rules import posting
+from loyalty.rules import journal, posting
 from loyalty.rules.accounts import Account, Lot
 from loyalty.rules.posting import Batch
 from tests.backends import Backend
@@ -145,7 +145,7 @@ def forgets_the_deficit(patch: pytest.MonkeyPatch) -> None:
 
 @mutant
 def slides_on_every_look(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(posting, "ACTIVITY", ())
+    patch.setattr(journal, "ACTIVITY", ())
 
 
 @mutant

@@ -7,13 +7,9 @@ import pytest
 
 from app.settings import ProgrammeSettings
 from loyalty.pharmacy import PHARMACY
-from loyalty.programme_document import (
-    ProgrammeBasics,
-    ProgrammeDocument,
-    Wrong,
-    differences,
-    read_document,
-)
+from loyalty.programme_basics import ProgrammeBasics
+from loyalty.programme_changes import differences
+from loyalty.programme_document import ProgrammeDocument, Wrong, read_document
 from loyalty.rules.programme import ProgrammeRules
 
 

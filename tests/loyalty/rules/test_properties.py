@@ -8,14 +8,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.rules.earning import (
-    EXPLANATION_MAX,
-    ONCE,
-    Goods,
-    combined,
-    explanation,
-    reasons_of,
-)
+from loyalty.rules.earning import ONCE, Goods, combined
 from loyalty.rules.earning_rules import (
     Combine,
     EarningCaps,
@@ -27,6 +20,7 @@ from loyalty.rules.earning_rules import (
 from loyalty.rules.occasions import Occasion
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.promo import promised_reasons
+from loyalty.rules.reasons import EXPLANATION_MAX, explanation, reasons_of
 from loyalty.rules.tiers import Tier, TierRules
 
 CATEGORIES = ("care", "tea", "vitamins", "")
