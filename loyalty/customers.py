@@ -131,6 +131,8 @@ class Customers(CustomerReads):
         if is_front_new:
             front = (application.front_kind, application.front_value, "front")
             await self._add_identities(customer_id, front)
+            told = {"front": application.front_kind}
+            await events.record("customer.front_added", customer_id, self._clock.now(), told)
         await query(sql.SET_FIRST_NAME, None, customer_id, application.name)
         await self._record_consents(application, customer_id)
         customer = await self.get(customer_id)
@@ -239,12 +241,17 @@ class Customers(CustomerReads):
                 return refuse(No.IDENTITY_TAKEN, kind="email")
             if owner is not None:
                 await query(sql.SET_PROOF, None, "email", email, "opt_in")
+                await self._email_confirmed(customer_id)
                 return customer
             if customer.email is not None:
                 now = to_micros(self._clock.now())
                 await query(sql.END_IDENTITY, None, "email", customer.email, now)
             await self._add_identities(customer_id, ("email", email, "opt_in"))
+            await self._email_confirmed(customer_id)
             return replace(customer, email=email)
+
+    async def _email_confirmed(self, customer_id: int) -> None:
+        await events.record("customer.email_confirmed", customer_id, self._clock.now(), {})
 
     async def record_consent(
         self,

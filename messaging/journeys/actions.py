@@ -1,6 +1,7 @@
 """Actions that any journey may do. Each works within the transaction that carries its batch on."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from loyalty.database import query
@@ -9,6 +10,7 @@ from messaging.journeys.stepping import Enrolled
 from messaging.policy.consent import CONFIRMING_PROOFS
 from messaging.records import as_list, listed
 from messaging.suppressions import Suppressed, suppress
+from messaging.tasks import NewTask, open_tasks
 
 ASLEEP = "asleep"
 """Why an address gets no more mailings: for long nobody has reacted there."""
@@ -38,6 +40,28 @@ async def confirm_email(
             await around.opt_ins.ask(row["customer_id"], row["value"], row["language"])
             asked.add(row["customer_id"])
     return {e.id: "done" if e.customer_id in asked else "needless" for e in enrolled}
+
+
+@action("open_task")
+async def open_task(
+    enrolled: Sequence[Enrolled], settings: Mapping[str, Any], around: Around
+) -> Mapping[int, str]:
+    """A task for an operator, due within some `hours`. What she was let in with may say `why`."""
+    due_at = around.at + timedelta(hours=settings["hours"])
+    await open_tasks(
+        [
+            NewTask(
+                key=f"journey:{each.id}:{each.step}",
+                kind=settings["kind"],
+                customer_id=each.customer_id,
+                why=str(each.data.get("why") or settings["why"]),
+                due_at=due_at,
+            )
+            for each in enrolled
+        ],
+        at=around.at,
+    )
+    return dict.fromkeys((each.id for each in enrolled), "done")
 
 
 @action("suppress")

@@ -153,6 +153,7 @@ class Batch:
             "programme": rules.name,
             "currency": rules.currency,
             "name": called(way.name),
+            "promised": _promised(way.journey, step),
             **way.who.data,
             **step.context,
             **words,
@@ -233,6 +234,12 @@ class Batch:
             "ended_at": self._now if way.outcome else None,
             "outcome": way.outcome[:48],
         }
+
+
+def _promised(journey: Journey, step: Send) -> int | None:
+    """The points of the gift that comes later, for an invitation to earn it."""
+    later = journey.steps[[each.name for each in journey.steps].index(step.name) :]
+    return next((each.points for each in later if isinstance(each, Reward) and each.points), None)
 
 
 _KEEP = rowset(

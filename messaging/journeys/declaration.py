@@ -97,12 +97,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Some time; or until `before` an instant that the enrolment knows by the name `until`."""
+    """Some time; or until `before` an instant that the enrolment knows by the name `until`.
+
+    Its ends: over, and so (what it waits for, `unless`, is so before that).
+    """
 
     name: str
     lasts: timedelta = timedelta()
     until: str = ""
     before: timedelta = timedelta()
+    unless: Check | None = None
     on: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -194,7 +198,7 @@ class Journey:
 
 ENDS: Mapping[type, tuple[str, ...]] = {
     Send: ("sent", "capped", "skipped", "failed", "late", "untrue"),
-    Wait: ("over",),
+    Wait: ("over", "so"),
     Branch: ("yes", "no"),
     Reward: ("given", "refused"),
 }

@@ -108,7 +108,7 @@ def _step(fields: Mapping[str, Any]) -> Step:
 
 _SPANS = {"after", "fresh_for", "late_max", "every", "lives", "lasts", "before"}
 _LISTS = {"kinds", "days", "channels", "ends"}
-_CHECKS = {"needs", "asks"}
+_CHECKS = {"needs", "asks", "unless"}
 
 
 def _made(fields: Mapping[str, Any]) -> Any:

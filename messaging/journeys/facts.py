@@ -143,7 +143,7 @@ async def identities_of(customer_ids: Sequence[int]) -> dict[int, set[str]]:
     return found
 
 
-@check("reachable")
+@check("reachable", hears=["customer.front_added", "customer.email_confirmed"])
 async def reachable(enrolled: Sequence[Enrolled], about: str, _around: Around) -> Set[int]:
     """She has an address of one of these kinds: phone, email, confirmed (e-mail), chat."""
     kinds, hers = set(about.split(",")), await identities_of([e.customer_id for e in enrolled])

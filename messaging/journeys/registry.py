@@ -11,7 +11,16 @@ from typing import Any, TypeVar
 
 from loyalty.instants import from_micros
 from loyalty.programme import Programme
-from messaging.journeys.declaration import Branch, Check, Do, Journey, OnClock, OnEvent, Send
+from messaging.journeys.declaration import (
+    Branch,
+    Check,
+    Do,
+    Journey,
+    OnClock,
+    OnEvent,
+    Send,
+    Wait,
+)
 from messaging.journeys.stepping import Enrolled
 from messaging.links import Links
 from messaging.notices import EventRow
@@ -21,7 +30,10 @@ from messaging.templates import BOOK
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What functions of journeys work with. `now` in microseconds since 1970."""
+    """What functions of journeys work with. `now` in microseconds since 1970.
+
+    Without `opt_ins` nobody is asked to confirm an address, without `links` nothing is linked to.
+    """
 
     programme: Programme
     now: int
@@ -109,6 +121,8 @@ def checks_of(journey: Journey) -> Iterator[Check]:
     for step in journey.steps:
         if isinstance(step, Branch):
             yield step.asks
+        elif isinstance(step, Wait) and step.unless is not None:
+            yield step.unless
         elif isinstance(step, Send) and step.needs is not None:
             yield step.needs
 

@@ -132,6 +132,8 @@ def needs(step: Step, begun: bool) -> Check | None:
     """The check whose answer `judge` will ask for."""
     if isinstance(step, Branch):
         return step.asks
+    if isinstance(step, Wait):
+        return step.unless
     return step.needs if isinstance(step, Send) and not begun else None
 
 
@@ -139,7 +141,7 @@ def judge(step: Step, who: Enrolled, known: Known, now: int) -> Move:
     """What this step does now."""
     match step:
         case Wait():
-            return _wait(step, who, now)
+            return _wait(step, who, known, now)
         case Branch():
             return Pass("yes" if known.holds(step.asks) else "no")
         case Split():
@@ -150,7 +152,9 @@ def judge(step: Step, who: Enrolled, known: Known, now: int) -> Move:
             return Perform()
 
 
-def _wait(step: Wait, who: Enrolled, now: int) -> Move:
+def _wait(step: Wait, who: Enrolled, known: Known, now: int) -> Move:
+    if step.unless is not None and known.holds(step.unless):
+        return Pass("so")
     if who.begun:
         return Pass("over") if now >= who.due_at else Stay(who.due_at)
     until = now + _us(step.lasts)

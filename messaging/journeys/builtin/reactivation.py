@@ -1,0 +1,96 @@
+"""Reactivation: 160 days without a purchase; a year asleep and silent ends in no more mailings."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from messaging.journeys.declaration import (
+    DAY,
+    END,
+    HOUR,
+    Branch,
+    Check,
+    Do,
+    Journey,
+    OnClock,
+    Reward,
+    Send,
+    Split,
+    Wait,
+)
+from messaging.journeys.paging import entry_of, so_long_ago
+from messaging.journeys.registry import Around, Entry, scan, words
+from messaging.journeys.stepping import Enrolled
+
+PRODUCTS = 3
+
+JOURNEY = Journey(
+    name="reactivation",
+    title={"ru": "Возвращение", "en": "Reactivation"},
+    about={
+        "ru": "160 дней без покупок: письмо с A/B темы, рекомендации, последнее предложение",
+        "en": "160 days without a purchase: A/B of subject, recommendations, a last offer",
+    },
+    trigger=OnClock(scan="asleep", days=(160,), late_max=14 * DAY, every=6 * HOUR),
+    goal=Check("bought"),
+    steps=(
+        Split(name="subject", arms={"warm": 1, "curious": 1}),
+        Send(name="hello", template="reactivation_hello", lives=7 * DAY),
+        Wait(name="ten_days", lasts=10 * DAY),
+        Send(
+            name="for_you",
+            template="reactivation_products",
+            says="recommended",
+            lives=7 * DAY,
+            on={"untrue": "two_weeks"},
+        ),
+        Wait(name="two_weeks", lasts=14 * DAY),
+        Reward(
+            name="last_gift",
+            permille=150,
+            title="Мы скучаем: скидка на любую покупку",
+            live_days=14,
+            on={"refused": "until_a_year"},
+        ),
+        Send(
+            name="last_offer",
+            template="reactivation_offer",
+            needs=Check("code_unused"),
+            lives=7 * DAY,
+            value=3,
+            on={"untrue": "until_a_year"},
+        ),
+        Wait(name="until_a_year", lasts=181 * DAY),
+        Branch(name="is_silent", asks=Check("silent", "365"), on={"no": END}),
+        Do(name="leave_alone", action="suppress"),
+    ),
+)
+
+# EXPLAIN: receipt_time on the window, receipt's index on (customer_id, at) for each of it.
+_LAST = """
+    SELECT r.id, r.customer_id, r.at FROM receipt r
+    WHERE r.at > $1 AND r.at <= $2 AND r.state = 'committed' AND (r.at, r.id) > ($3, $4)
+    AND NOT EXISTS (SELECT 1 FROM receipt l WHERE l.customer_id = r.customer_id
+        AND l.state = 'committed' AND (l.at, l.id) > (r.at, r.id))
+    ORDER BY r.at, r.id LIMIT $5
+"""
+
+
+@scan("asleep")
+async def asleep(trigger: OnClock, around: Around) -> AsyncIterator[Sequence[Entry]]:
+    """Whose last purchase is so many days ago: once for each such purchase."""
+    async for rows in so_long_ago(_LAST, trigger, around):
+        yield [
+            entry_of(row["customer_id"], str(row["id"]), row["at"], trigger, around) for row in rows
+        ]
+
+
+@words("recommended")
+async def recommended(enrolled: Sequence[Enrolled], around: Around) -> Mapping[int, dict[str, Any]]:
+    """What she may like, by her past purchases; nobody is told of nothing."""
+    found = {}
+    for each in enrolled:
+        chosen = await around.programme.recommendations.recommend(each.customer_id, PRODUCTS)
+        if chosen:
+            because = next((one.because for one in chosen if one.because), None)
+            found[each.id] = {"products": [one.name for one in chosen], "because": because}
+    return found
