@@ -28,6 +28,7 @@ KINDS: Mapping[str, type] = {
     "on_event": OnEvent, "on_clock": OnClock, "by_hand": ByHand,
 }  # fmt: skip
 _NAMES = {kind: name for name, kind in KINDS.items()}
+_KEPT = {"on", "arms"}
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -48,7 +49,7 @@ def _plain(value: Any) -> Any:
         return [*words, "not"] if value.no else list(words)
     if dataclasses.is_dataclass(value):
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        filled = {n: each for n, each in fields.items() if n == "on" or each not in _NOTHING}
+        filled = {n: each for n, each in fields.items() if n in _KEPT or each not in _NOTHING}
         return ({"is": _NAMES[type(value)]} if type(value) in _NAMES else {}) | filled
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}

@@ -33,15 +33,30 @@ FAVOURITES_MIN = 3
 ORDERED = (Check("bought"), Check("heard", "site.order"))
 
 
-def _reminds(name: str, kind: str, title: dict[str, str], about: dict[str, str],
-             steps: tuple[Step, ...], *, after: timedelta, by: str = "visit") -> Journey:  # fmt: skip
+def _reminds(
+    name: str,
+    kind: str,
+    title: dict[str, str],
+    about: dict[str, str],
+    steps: tuple[Step, ...],
+    *,
+    after: timedelta,
+    by: str = "visit",
+) -> Journey:
+    """Nothing goes once she has ordered, or bought in a shop."""
     trigger = OnEvent(kinds=(kind,), entry=by, after=after, fresh_for=DAY + after)
     return Journey(name=name, title=title, about=about, trigger=trigger, leave=ORDERED, steps=steps)
 
 
 def _message(name: str, template: str) -> Send:
-    return Send(name=name, template=template, says="left_on_site", lives=DAY, late_max=6 * HOUR,
-                value=6)  # fmt: skip
+    return Send(
+        name=name,
+        template=template,
+        says="left_on_site",
+        lives=DAY,
+        late_max=6 * HOUR,
+        value=6,
+    )
 
 
 CART = _reminds(

@@ -1,4 +1,4 @@
-"""Activation: 14 days without a first order, so we ask what she would like; then a gift that burns."""
+"""Activation: 14 days without a first order: we ask what she would like, then give what burns."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
