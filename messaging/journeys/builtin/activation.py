@@ -44,8 +44,6 @@ JOURNEY = Journey(
         Wait(name="one_more_day", lasts=2 * DAY, unless=ANSWERED),
         Reward(name="gift", points=150, live_days=14),
         Send(name="gift_told", template="gift", value=3, lives=5 * DAY),
-        Wait(name="until_it_burns", until="ends_at", before=3 * DAY),
-        Send(name="gift_burns", template="points_expiring", topic="service", says="gift_left"),
     ),
 )
 

@@ -1,7 +1,6 @@
 """Points expiring: 14 and 3 days before, how many, until when, and what they are good for."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,6 +41,7 @@ JOURNEY = Journey(
 _ENDING = """
     SELECT account_id, MIN(expires_at) AS first, SUM(remaining - held) AS points FROM ledger_lot
     WHERE open AND expires_at > $1 AND expires_at <= $2 AND account_id > $3
+        AND expires_at - available_at >= $6
     GROUP BY account_id HAVING SUM(remaining - held) >= $4 ORDER BY account_id LIMIT $5
 """
 
@@ -54,7 +54,8 @@ async def ending(trigger: OnClock, around: Around) -> AsyncIterator[Sequence[Ent
         until = around.now + days * DAY_US
         since = max(until - trigger.late_max // timedelta(microseconds=1), around.now)
         after = 0
-        while rows := await query(_ENDING, None, since, until, after, POINTS_MIN, PAGE):
+        lived = 2 * days * DAY_US  # she has just been told of those that live no longer
+        while rows := await query(_ENDING, None, since, until, after, POINTS_MIN, PAGE, lived):
             after = rows[-1]["account_id"]
             yield [_entry(row, days, zone, around.now) for row in rows]
 
@@ -116,16 +117,3 @@ async def left(enrolled: Sequence[Enrolled], around: Around) -> Mapping[int, dic
 def _rounded_up(minor: int) -> int:
     """To whole hundreds of the currency: nobody reckons in kopecks here."""
     return -(-minor // 10_000) * 10_000
-
-
-@words("gift_left")
-async def gift_left(
-    enrolled: Sequence[Enrolled], around: Around
-) -> Mapping[int, Mapping[str, Any]]:
-    """The same of a gift that the journey has given, which ends at `ends_at`."""
-    to_the_day = [
-        replace(each, data={**each.data, "week_ends_at": each.data["ends_at"]})
-        for each in enrolled
-        if "ends_at" in each.data
-    ]
-    return await left(to_the_day, around)

@@ -17,6 +17,12 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
+def channel() -> ToldChannel:
+    """The messenger; SMS are the stage's own."""
+    return ToldChannel("telegram", "webchat")
+
+
+@pytest.fixture
 async def stage(clock: VirtualClock, programme: Programme, channel: ToldChannel) -> Stage:
     """With the journeys of the house."""
     made = Stage(clock, programme, channel)

@@ -18,6 +18,7 @@ from messaging.dispatcher import Dispatcher
 from messaging.journeys.declaration import Journey
 from messaging.journeys.engine import Journeys
 from messaging.journeys.revisions import publish
+from messaging.journeys.switches import set_switches
 from messaging.links import Links
 from messaging.notices import Notices
 from tests.conftest import SECRET
@@ -32,7 +33,11 @@ class Stage:
     def __init__(self, clock: VirtualClock, programme: Programme, channel: ToldChannel) -> None:
         self.clock, self.programme, self.channel = clock, programme, channel
         self.journeys = Journeys(clock, programme, links=LINKS)
-        self.dispatcher = Dispatcher(clock, [channel], Notices("RUB"), journeys=self.journeys)
+        self.sms = ToldChannel("phone")
+        self.sms.name = "sms"
+        self.sms.price = lambda body, address: 4_000_000  # type: ignore[method-assign]
+        channels = [channel, self.sms]
+        self.dispatcher = Dispatcher(clock, channels, Notices("RUB"), journeys=self.journeys)
         self._people = 0
 
     async def settle(self) -> None:
@@ -124,6 +129,11 @@ class Stage:
         assert isinstance(number, int), number
         await self.journeys.shelf.refresh()
         return number
+
+    async def switch_off(self, name: str) -> None:
+        found = self.journeys.shelf.newest(name)
+        assert found is not None, name
+        await set_switches(found[1], {"is_on": False}, by="test", at=self.clock.now())
 
     async def read_all(self) -> None:
         """Everything that has come is read."""

@@ -87,9 +87,8 @@ async def test_an_old_event_starts_nothing(bare: Stage) -> None:
 
 async def test_the_goal_ends_it_at_once_and_stops_the_message_that_waits(bare: Stage) -> None:
     await bare.publish(
-        journey(hello(), Wait(name="w", lasts=DAY), advice(lives=9 * DAY), Wait(name="x", lasts=DAY),
-                goal=Check("bought"))
-    )  # fmt: skip
+        journey(hello(), Wait(name="w", lasts=DAY), advice(lives=9 * DAY), goal=Check("bought"))
+    )
     anna = await bare.join()
     await _fill_the_cap(bare, anna)
     await bare.live(DAY + 2 * HOUR)
@@ -145,7 +144,8 @@ async def test_a_message_tells_its_journey_how_it_ended(
     )
     anna = await bare.join(marketing=trouble != "no consent")
     if trouble == "blocked":
-        bare.channel.answers += [Failed("blocked", permanent=True)] * 2  # the chat, the telephone
+        for channel in (bare.channel, bare.sms):
+            channel.answers.append(Failed("blocked", permanent=True))
     if trouble == "capped":
         await _fill_the_cap(bare, anna)
     await bare.live(3 * DAY)
@@ -209,9 +209,11 @@ async def test_a_gift_is_given_once_and_the_words_know_it(bare: Stage) -> None:
     [row] = await query("SELECT id FROM enrolment")
     assert "70 бонусов" in bare.channel.texts[-1].replace("\xa0", " ")
     await query(
-        "UPDATE enrolment SET step = 'r', begun = FALSE, ended_at = NULL, outcome = '' WHERE id = $1",
-        None, row["id"],
-    )  # fmt: skip
+        "UPDATE enrolment SET step = 'r', begun = FALSE, ended_at = NULL, outcome = '' "
+        "WHERE id = $1",
+        None,
+        row["id"],
+    )
     await query("DELETE FROM enrolment_step")
     await bare.settle()
     balance = await bare.programme.ledger.balance(anna)

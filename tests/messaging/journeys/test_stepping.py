@@ -1,5 +1,6 @@
 """What a step does, as a table: pure, no database."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -46,6 +47,7 @@ WHO = Enrolled(
     due_at=NOW,
 )  # fmt: skip
 BEGUN = replace(WHO, begun=True)
+UNTIL = Wait(name="s", until="ends_at", before=DAY)
 SEND = Send(name="s", template="welcome", lives=3 * DAY, late_max=2 * DAY)
 
 
@@ -66,10 +68,8 @@ def told(state: str, reason: str = "") -> Known:
          Pass("so")),
         (Wait(name="s", lasts=DAY, unless=NOT_SO), WHO, Known(TRUTH), Begin(NOW + DAY_US)),
         # until before an instant that is known; passed, or unknown: on at once
-        (Wait(name="s", until="ends_at", before=DAY), replace(WHO, data={"ends_at": NOW + 3 * DAY_US}),
-         Known(), Begin(NOW + 2 * DAY_US)),
-        (Wait(name="s", until="ends_at", before=DAY), replace(WHO, data={"ends_at": NOW + DAY_US}),
-         Known(), Pass("over")),
+        (UNTIL, replace(WHO, data={"ends_at": NOW + 3 * DAY_US}), Known(), Begin(NOW + 2 * DAY_US)),
+        (UNTIL, replace(WHO, data={"ends_at": NOW + DAY_US}), Known(), Pass("over")),
         (Wait(name="s", until="ends_at"), WHO, Known(), Pass("over")),
         (Branch(name="s", asks=SO), WHO, Known(TRUTH), Pass("yes")),
         (Branch(name="s", asks=~SO), WHO, Known(TRUTH), Pass("no")),
@@ -84,7 +84,8 @@ def told(state: str, reason: str = "") -> Known:
         (replace(SEND, needs=NOT_SO), WHO, Known(TRUTH), Pass("untrue")),
         (replace(SEND, needs=SO), WHO, Known(TRUTH), Begin(NOW + 3 * DAY_US + HOUR_US)),
         # it lives no longer than what it speaks of
-        (SEND, replace(WHO, data={"ends_at": NOW + DAY_US}), Known(), Begin(NOW + DAY_US + HOUR_US)),
+        (SEND, replace(WHO, data={"ends_at": NOW + DAY_US}), Known(),
+         Begin(NOW + DAY_US + HOUR_US)),
         # what became of it
         (SEND, BEGUN, told("queued", "capped:marketing_day"), Stay(NOW + HOUR_US)),
         (SEND, BEGUN, told("sending"), Stay(NOW + HOUR_US)),
@@ -178,15 +179,28 @@ def test_a_document_is_the_journey() -> None:
     assert encode(decode(encode(journey))) == encode(journey)
 
 
+BY_HAND = {"is": "by_hand"}
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", "null", '{"name": "a b", "title": {}, "trigger": {"is": "by_hand"}, "steps": []}',
-     '{"name": "a", "title": {}, "trigger": {"is": "wait", "name": "x"}, "steps": []}',
-     '{"name": "a", "title": {}, "trigger": {"is": "by_hand"}, "steps": [{"is": "fly"}]}',
-     '{"name": "a", "title": {}, "trigger": {"is": "by_hand"}, "steps": [{"is": "wait", "name": "x", "y": 1}]}',
-     '{"name": "a", "title": {}, "trigger": {"is": "by_hand"}, "steps": [{"is": "wait", "name": 5}]}',
-     '{"name": "a", "title": {}, "trigger": {"is": "by_hand"}, "steps": [{"is": ["wait"], "name": "x"}]}'],
-)  # fmt: skip
-def test_what_is_no_document(text: str) -> None:
+    "document",
+    [
+        [],
+        {},
+        None,
+        {"name": "a b", "trigger": BY_HAND},
+        {"trigger": {"is": "wait", "name": "x"}},
+        {"steps": [{"is": "fly"}]},
+        {"steps": [{"is": "wait", "name": "x", "y": 1}]},
+        {"steps": [{"is": "wait", "name": 5}]},
+        {"steps": [{"is": ["wait"], "name": "x"}]},
+        {"steps": [{"is": "wait", "name": "x", "lasts": "long"}]},
+        {"steps": [{"is": "send", "name": "x"}]},
+    ],
+)
+def test_what_is_no_document(document: Any) -> None:
+    usual = {"name": "a", "title": {}, "trigger": BY_HAND, "steps": [{"is": "wait", "name": "w"}]}
+    assert decode(json.dumps(usual)).name == "a"
+    text = json.dumps({**usual, **document} if document else document)
     with pytest.raises(DocumentError):
         decode(text)
