@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from loyalty.rules.surveys import INTERESTS
+from messaging.journeys.builtin.nps import sheets_for
 from messaging.journeys.declaration import (
     DAY,
     END,
@@ -65,14 +66,8 @@ async def no_first_order(trigger: OnClock, around: Around) -> AsyncIterator[Sequ
 
 
 @words("interests")
-async def interests(enrolled: Sequence[Enrolled], around: Around) -> Mapping[int, dict[str, Any]]:
+async def interests(
+    enrolled: Sequence[Enrolled], around: Around
+) -> Mapping[int, Mapping[str, Any]]:
     """The sheet that she may fill in: one for each enrolment, however often she is asked."""
-    if around.links is None:
-        return {}
-    found = {}
-    for each in enrolled:
-        sheet = await around.programme.surveys.hand_out(
-            INTERESTS, each.customer_id, key=f"journey:{each.id}:interests"
-        )
-        found[each.id] = {"sheet": sheet, "link": f"{around.links.public_url}/chat/frame"}
-    return found
+    return await sheets_for(INTERESTS, enrolled, around)

@@ -19,14 +19,11 @@ from messaging.journeys.declaration import Journey
 from messaging.journeys.engine import Journeys
 from messaging.journeys.revisions import publish
 from messaging.journeys.switches import set_switches
-from messaging.links import Links
 from messaging.notices import Notices
-from tests.conftest import SECRET
 from tests.messaging.conftest import ToldChannel
 from tests.messaging.letters import LINKS
 
 HOUR = timedelta(hours=1)
-LINKS = Links(SECRET, "https://k.example")
 
 
 class Stage:

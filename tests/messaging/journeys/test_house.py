@@ -9,8 +9,8 @@ from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.models import Product
 from loyalty.rules.commands import Accrue
-from loyalty.rules.promo import Kind, Terms
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.promo import Kind, Terms
 from loyalty.rules.tiers import Tier, TierRules
 from messaging.tasks import waiting
 from tests.messaging.journeys.stage import Stage
