@@ -1,7 +1,7 @@
 """Mounts all that staff and their machines touch on the process's one web application.
 
 Addresses: /staff/login, /till, /till/api/* (a session lets in), /api/v1/* (an API key lets in),
-/api/v1/openapi.json and /api/v1/docs (open).
+/api/v1/openapi.json and /api/v1/docs (open), /site/kapsula.js (for the pages of any site).
 """
 
 from aiohttp import web

@@ -16,6 +16,8 @@ from loyalty.refills import Refills
 from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.referral import ReferralRules
+from loyalty.site_events import SiteEvents
+from loyalty.sites import Sites
 from loyalty.surveys import Surveys
 from loyalty.turnover import Tiers
 
@@ -37,6 +39,8 @@ class Programme:
     referrals: Referrals
     recommendations: Recommendations
     surveys: Surveys
+    sites: Sites
+    site_events: SiteEvents
     refills: Refills
 
     @property
@@ -58,6 +62,7 @@ class Programme:
         await self.checkout.forget_old()
         await self.cards.forget_old()
         await self.codes.forget_old()
+        await self.site_events.forget_old()
 
     async def stop(self) -> None:
         """Finish what is under way; call it once, before the database is closed."""
@@ -74,7 +79,7 @@ def build_programme(
     """Put the programme together. `secret` (32 bytes or more) signs card codes and links; `rules`
     are in force until `Programme.book` has been opened, or refreshed, and knows others."""
     ledger, book, promo = Ledger(clock), RuleBook(clock, rules), Promo(clock)
-    cards = Cards(clock, secret, book)
+    cards, sites = Cards(clock, secret, book), Sites(clock, secret)
     return Programme(
         clock=clock,
         book=book,
@@ -89,5 +94,7 @@ def build_programme(
         referrals=Referrals(clock, ledger, referral, book),
         recommendations=Recommendations(clock, book),
         surveys=Surveys(clock),
+        sites=sites,
+        site_events=SiteEvents(clock, sites, rules.region),
         refills=Refills(clock),
     )

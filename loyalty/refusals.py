@@ -108,6 +108,13 @@ class No(StrEnum):
     SURVEY_NOT_FOUND = "survey_not_found"
     SURVEY_CLOSED = "survey_closed"
     INVALID_ANSWER = "invalid_answer"
+    # sites
+    INVALID_SITE = "invalid_site"
+    SITE_UNKNOWN = "site_unknown"
+    SITE_TOKEN_INVALID = "site_token_invalid"  # noqa: S105 - a name, not a token
+    VISITOR_REQUIRED = "visitor_required"
+    SECRET_KEY_REQUIRED = "secret_key_required"  # noqa: S105 - a name, not a key
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     # tasks for operators
     TASK_NOT_FOUND = "task_not_found"
     TASK_TAKEN = "task_taken"

@@ -20,6 +20,7 @@ from loyalty.rules.months import month_of, month_starts_at
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.tiers import Assessed, Holding, assess, window
 from loyalty.sql import turnover as sql
+from loyalty.sql.events import EventRow
 
 BATCH = 200
 """Customers that are assessed in one transaction."""
@@ -64,7 +65,7 @@ class TurnoverRows:
 
     row: sql.TurnoverRow
     month: sql.MonthRow
-    events: tuple[sql.EventRow, ...]
+    events: tuple[EventRow, ...]
 
     @property
     def version(self) -> int:
@@ -166,7 +167,7 @@ def _due_at(holding: Holding, turnover_minor: int, rules: ProgrammeRules, now: i
 
 def _events(
     customer_id: int, assessed: Assessed, turnover_minor: int, now: int
-) -> tuple[sql.EventRow, ...]:
+) -> tuple[EventRow, ...]:
     told = []
     if assessed.changed is not None:
         changed = assessed.changed
@@ -245,7 +246,7 @@ class Tiers:
             seen = [turnover_of(row, row["customer_id"]) for row in due]
             judged = [_assess(each.holding, each.window_minor, rules, now, None) for each in seen]
             rows: list[sql.TurnoverRow] = []
-            told: list[sql.EventRow] = []
+            told: list[EventRow] = []
             for each, assessed in zip(seen, judged, strict=True):
                 minor, holding = each.window_minor, assessed.holding
                 rows.append(_row(each, holding, minor, rules, now, receipts=each.receipts))

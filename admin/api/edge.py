@@ -4,7 +4,7 @@ Used twice: by the till API (a key lets in) and by the till page (a session lets
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 
 import structlog
 from aiohttp import web
@@ -13,14 +13,16 @@ from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from admin import problems
 from admin.api.json_body import read_json
 from admin.api.models import Id, IdempotencyKey, ReceiptNumber
-from admin.api.operation import Ask, Caller, Done, Operation
+from admin.api.operation import Ask, C, Done, Operation
 from admin.problems import Bad, FieldError, Problem
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal
+from loyalty.rules.site_events import Kind
 
 log = structlog.get_logger(__name__)
 
 _Model = TypeVar("_Model", bound=BaseModel)
+C_co = TypeVar("C_co", covariant=True)
 FIELD_ERRORS_MAX = 50
 NAME_LENGTH_MAX = 64
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,16 +34,19 @@ _PATH_VARIABLES: dict[str, tuple[TypeAdapter[str], No]] = {
 # Members of unions, which pydantic names in an error as if they were places.
 _UNION_TAGS = {("constrained-int",), ("int",), ("literal['max']",)}
 
+_ITEM_TAGS = frozenset(get_args(Kind))
+"""Likewise, of the items of lists: no item has a member of such a name."""
 
-class Door(Protocol):
-    """Whoever decides about entry: by API key, or by session."""
 
-    async def admit(self, request: web.Request) -> Caller | Problem: ...
+class Door(Protocol[C_co]):
+    """Whoever decides about entry: by API key, by session, by the key of a site."""
+
+    async def admit(self, request: web.Request) -> C_co | Problem: ...
 
     def language(self, request: web.Request) -> str: ...
 
 
-def handler(programme: Programme, operation: Operation, door: Door) -> Handler:
+def handler(programme: Programme, operation: Operation[C], door: Door[C]) -> Handler:
     """The aiohttp handler of an operation behind a door."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -63,7 +68,7 @@ def handler(programme: Programme, operation: Operation, door: Door) -> Handler:
     return guarded(handle, door)
 
 
-def guarded(handle: Handler, door: Door) -> Handler:
+def guarded(handle: Handler, door: Door[Any]) -> Handler:
     """Turn a bug into an answer without a stack trace, and into a log line with one."""
 
     async def guard(request: web.Request) -> web.StreamResponse:
@@ -86,8 +91,8 @@ def _success(done: Done) -> web.Response:
 
 
 async def _read(
-    operation: Operation, request: web.Request, caller: Caller, language: str
-) -> Ask | Problem:
+    operation: Operation[C], request: web.Request, caller: C, language: str
+) -> Ask[C] | Problem:
     path = _path_variables(request)
     if isinstance(path, Problem):
         return path
@@ -157,5 +162,10 @@ def invalid_request(error: ValidationError, *, tagged: bool = False) -> Problem:
 def _pointer(place: tuple[int | str, ...]) -> str:
     if place[-1:] in _UNION_TAGS and len(place) > 1:
         place = place[:-1]
+    place = tuple(
+        step
+        for before, step in zip((None, *place), place, strict=False)
+        if not (isinstance(before, int) and step in _ITEM_TAGS)
+    )
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in place)
     return "".join(f"/{step[:NAME_LENGTH_MAX]}" for step in steps)

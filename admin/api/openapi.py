@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the till API, made from the operations and their models."""
+"""The OpenAPI 3.1 document of the API, made from the operations and their models."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from admin.api import models
 from admin.api.json_body import BODY_BYTES_MAX
 from admin.api.operation import Operation
 from admin.api.operations import OPERATIONS
+from admin.api.sites import SITE_OPERATIONS
 from admin.problems import SENTENCES, STATUS_OF, Bad
 from loyalty.refusals import No
 
@@ -17,6 +18,7 @@ PREFIX = "/api/v1"
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"
 
+ALL: tuple[Operation[Any], ...] = (*OPERATIONS, *SITE_OPERATIONS)
 _ALWAYS = (Bad.CREDENTIALS_REQUIRED, No.API_KEY_UNKNOWN, No.TOO_MANY_REQUESTS)
 _WITH_BODY = (
     Bad.MALFORMED_JSON,
@@ -31,7 +33,7 @@ _WITH_BODY = (
 )
 
 
-def refusals_of(operation: Operation) -> tuple[No | Bad, ...]:
+def refusals_of(operation: Operation[Any]) -> tuple[No | Bad, ...]:
     """Every named no that the operation can answer with."""
     with_body = _WITH_BODY if operation.request else ()
     with_query = (Bad.INVALID_REQUEST,) if operation.query and not operation.request else ()
@@ -43,22 +45,26 @@ def document() -> dict[str, Any]:
     """The whole document, ready for JSON."""
     refs, definitions = _schemas()
     paths: dict[str, Any] = {}
-    for operation in OPERATIONS:
+    for operation in ALL:
         path = paths.setdefault(PREFIX + operation.path, {})
         path[operation.method.lower()] = _operation(operation, refs)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Kapsula till API",
+            "title": "Kapsula API",
             "version": VERSION,
-            "description": "Points at the till: who is it, what may be spent, record the sale. "
+            "description": "Points at the till: who is it, what may be spent, record the sale; and "
+            "what happens on the shop's site. "
             "Money is in minor units, points are whole, ids are strings.",
         },
         "servers": [{"url": "/"}],
         "security": [{"till_key": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"till_key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "till_key": {"type": "http", "scheme": "bearer"},
+                "site_key": {"type": "http", "scheme": "bearer"},
+            },
             "schemas": definitions,
         },
     }
@@ -66,7 +72,7 @@ def document() -> dict[str, Any]:
 
 def _schemas() -> tuple[dict[Any, Any], dict[str, Any]]:
     wanted: list[Any] = [(models.ProblemOut, "serialization")]
-    for operation in OPERATIONS:
+    for operation in ALL:
         wanted.append((operation.response, "serialization"))
         if operation.request is not None:
             wanted.append((operation.request, "validation"))
@@ -75,11 +81,12 @@ def _schemas() -> tuple[dict[Any, Any], dict[str, Any]]:
     return refs, schema["$defs"]
 
 
-def _operation(operation: Operation, refs: dict[Any, Any]) -> dict[str, Any]:
+def _operation(operation: Operation[Any], refs: dict[Any, Any]) -> dict[str, Any]:
     description: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "description": operation.description,
+        "security": [{"site_key" if operation in SITE_OPERATIONS else "till_key": []}],
         "parameters": _parameters(operation),
         "responses": _responses(operation, refs),
     }
@@ -98,7 +105,7 @@ _PATH_SCHEMAS = {
 }
 
 
-def _parameters(operation: Operation) -> list[dict[str, Any]]:
+def _parameters(operation: Operation[Any]) -> list[dict[str, Any]]:
     path = [
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in _PATH_SCHEMAS.items()
@@ -117,7 +124,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return [*path, key]
 
 
-def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _query_parameters(operation: Operation[Any]) -> list[dict[str, Any]]:
     if operation.query is None:
         return []
     return [
@@ -126,7 +133,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _responses(operation: Operation, refs: dict[Any, Any]) -> dict[str, Any]:
+def _responses(operation: Operation[Any], refs: dict[Any, Any]) -> dict[str, Any]:
     ok: dict[str, Any] = {
         "description": "Done",
         "content": {_JSON: {"schema": refs[(operation.response, "serialization")]}},

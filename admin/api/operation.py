@@ -1,8 +1,8 @@
-"""What an operation of the till API is: who asks for it, with what, and what is answered."""
+"""What an operation of the API is: who asks for it, with what, and what is answered."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,7 +12,7 @@ from loyalty.refusals import No, Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """For whom an operation runs. `device` and `address` are what wrong codes are counted by."""
+    """The till that asks. `device` and `address` are what wrong codes are counted by."""
 
     till_id: int
     staff_id: int | None
@@ -20,13 +20,17 @@ class Caller:
     address: str = ""
 
 
+C = TypeVar("C")
+"""Who asks: a till's `Caller`, or a site."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Generic[C]):
     """One request, checked: `body` is of the operation's `request` model, `path` its variables,
     `query` what stood behind the question mark, of its `query` model, `language` that of whoever
     reads the answer."""
 
-    caller: Caller
+    caller: C
     key: str
     path: Mapping[str, str]
     body: Any
@@ -42,11 +46,8 @@ class Done:
     replayed: bool = False
 
 
-Run = Callable[[Programme, Ask], Awaitable[Done | Refusal]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(Generic[C]):
     """One thing to ask. `keyed`: it writes, so it wants an Idempotency-Key."""
 
     name: str
@@ -58,5 +59,5 @@ class Operation:
     response: type[BaseModel]
     keyed: bool
     refusals: tuple[No, ...]
-    run: Run
+    run: Callable[[Programme, Ask[C]], Awaitable[Done | Refusal]]
     query: type[BaseModel] | None = None

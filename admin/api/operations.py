@@ -6,7 +6,7 @@ An operation translates: body in, one call of the programme, body out. It decide
 
 from admin.api import models
 from admin.api.answers import line_of, lookup_out, quote_out, receipt_out
-from admin.api.operation import Ask, Done, Operation
+from admin.api.operation import Ask, Caller, Done, Operation
 from admin.api.returns import RETURN_OPERATIONS
 from loyalty.checkout import QuoteAnswer, ReceiptAnswer
 from loyalty.programme import Programme
@@ -15,7 +15,7 @@ from loyalty.refusals import No, Refusal, refuse
 _INT64_MAX = (1 << 63) - 1
 
 
-async def _lookup(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _lookup(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     body: models.LookupIn = ask.body
     answer = await programme.checkout.lookup(
         till_id=ask.caller.till_id, card=body.card, device=ask.caller.device
@@ -25,7 +25,7 @@ async def _lookup(programme: Programme, ask: Ask) -> Done | Refusal:
     return Done(lookup_out(answer, ask.language))
 
 
-async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _quote(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     body: models.QuoteIn = ask.body
     answer = await programme.checkout.quote(
         till_id=ask.caller.till_id,
@@ -42,7 +42,7 @@ async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
     return answer if isinstance(answer, Refusal) else await _quoted(programme, ask, answer)
 
 
-async def _release(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _release(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     quote_id = int(ask.path["id"])
     if quote_id > _INT64_MAX:
         return refuse(No.QUOTE_NOT_FOUND)
@@ -50,7 +50,7 @@ async def _release(programme: Programme, ask: Ask) -> Done | Refusal:
     return refusal if isinstance(refusal, Refusal) else Done(models.ReleaseOut(released=True))
 
 
-async def _commit(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _commit(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     body: models.CommitQuoteIn | models.CommitSaleIn = ask.body.root
     if isinstance(body, models.CommitQuoteIn):
         return await _commit_quote(programme, ask, body)
@@ -68,7 +68,7 @@ async def _commit(programme: Programme, ask: Ask) -> Done | Refusal:
 
 
 async def _commit_quote(
-    programme: Programme, ask: Ask, body: models.CommitQuoteIn
+    programme: Programme, ask: Ask[Caller], body: models.CommitQuoteIn
 ) -> Done | Refusal:
     quote_id = int(body.quote_id)
     if quote_id > _INT64_MAX:
@@ -83,7 +83,7 @@ async def _commit_quote(
     return answer if isinstance(answer, Refusal) else await _done(programme, ask, answer)
 
 
-async def _cancel(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _cancel(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     body: models.CancelIn = ask.body
     answer = await programme.checkout.cancel(
         till_id=ask.caller.till_id,
@@ -95,17 +95,17 @@ async def _cancel(programme: Programme, ask: Ask) -> Done | Refusal:
     return answer if isinstance(answer, Refusal) else await _done(programme, ask, answer)
 
 
-async def _receipt(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _receipt(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     answer = await programme.checkout.receipt(ask.caller.till_id, ask.path["number"])
     return answer if isinstance(answer, Refusal) else await _done(programme, ask, answer)
 
 
-async def _quoted(programme: Programme, ask: Ask, quote: QuoteAnswer) -> Done:
+async def _quoted(programme: Programme, ask: Ask[Caller], quote: QuoteAnswer) -> Done:
     rules = (await programme.book.of(quote.revision)).rules
     return Done(quote_out(quote, rules, ask.language), quote.replayed)
 
 
-async def _done(programme: Programme, ask: Ask, receipt: ReceiptAnswer) -> Done:
+async def _done(programme: Programme, ask: Ask[Caller], receipt: ReceiptAnswer) -> Done:
     rules = (await programme.book.of(receipt.revision)).rules
     return Done(receipt_out(receipt, rules, ask.language), receipt.replayed)
 
@@ -119,7 +119,7 @@ _CARD = (
 )
 _COMMAND = (No.KEY_REUSED, No.INVALID_RECEIPT)
 
-OPERATIONS: tuple[Operation, ...] = (
+OPERATIONS: tuple[Operation[Caller], ...] = (
     Operation(
         name="lookup",
         method="POST",

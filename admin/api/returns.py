@@ -5,13 +5,13 @@ from typing import Any
 
 from admin.api import return_models as models
 from admin.api.answers import expiring_out
-from admin.api.operation import Ask, Done, Operation
+from admin.api.operation import Ask, Caller, Done, Operation
 from loyalty.checkout import Back, Movement, ReturnAnswer, ReturnQuote, SoldAt
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal
 
 
-async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _quote(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     body: models.ReturnQuoteIn = ask.body
     answer = await programme.checkout.quote_return(
         till_id=ask.caller.till_id,
@@ -22,7 +22,7 @@ async def _quote(programme: Programme, ask: Ask) -> Done | Refusal:
     return answer if isinstance(answer, Refusal) else Done(_quote_out(answer))
 
 
-async def _return(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _return(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     body: models.ReturnIn = ask.body
     answer = await programme.checkout.return_(
         till_id=ask.caller.till_id,
@@ -36,7 +36,7 @@ async def _return(programme: Programme, ask: Ask) -> Done | Refusal:
     return answer if isinstance(answer, Refusal) else Done(_return_out(answer), answer.replayed)
 
 
-async def _returns(programme: Programme, ask: Ask) -> Done | Refusal:
+async def _returns(programme: Programme, ask: Ask[Caller]) -> Done | Refusal:
     where: models.SoldAtQuery = ask.query
     answer = await programme.checkout.returns(
         ask.caller.till_id, ask.path["number"], SoldAt(where.till, where.shop)
@@ -102,7 +102,7 @@ _JUDGED = (
     No.INVALID_RECEIPT,
 )
 
-RETURN_OPERATIONS: tuple[Operation, ...] = (
+RETURN_OPERATIONS: tuple[Operation[Caller], ...] = (
     Operation(
         name="quote_return",
         method="POST",

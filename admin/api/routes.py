@@ -2,17 +2,22 @@
 
 import json
 from collections import defaultdict
+from pathlib import Path
 
 from aiohttp import web
 
 from admin import problems
 from admin.api.doors import ApiDoor
 from admin.api.edge import Handler, handler
-from admin.api.openapi import PREFIX, document, refusals_of
+from admin.api.openapi import ALL, PREFIX, document, refusals_of
 from admin.api.operations import OPERATIONS
+from admin.api.sites import SITE_OPERATIONS, SiteDoor, across_origins, preflight
 from admin.pages import Pages
 from admin.problems import SENTENCES, STATUS_OF, Bad, Problem
 from loyalty.programme import Programme
+
+SCRIPT_PATH = "/site/kapsula.js"
+SCRIPT = Path(__file__).parents[1] / "site/kapsula.js"
 
 
 def add_api(app: web.Application, programme: Programme, door: ApiDoor, pages: Pages) -> None:
@@ -21,6 +26,14 @@ def add_api(app: web.Application, programme: Programme, door: ApiDoor, pages: Pa
         path = PREFIX + operation.path
         app.router.add_route(operation.method, path, handler(programme, operation, door))
         allowed[path].append(operation.method)
+    sites = SiteDoor(programme.clock, programme.sites)
+    for told in SITE_OPERATIONS:
+        path = PREFIX + told.path
+        handle = across_origins(handler(programme, told, sites), sites)
+        app.router.add_route(told.method, path, handle)
+        app.router.add_route("OPTIONS", path, preflight(sites))
+        allowed[path] += [told.method, "OPTIONS"]
+    app.router.add_get(SCRIPT_PATH, _script_handler())
     app.router.add_get(f"{PREFIX}/openapi.json", _document_handler())
     app.router.add_get(f"{PREFIX}/docs", _docs_handler(pages))
     for path in (f"{PREFIX}/openapi.json", f"{PREFIX}/docs"):
@@ -28,6 +41,22 @@ def add_api(app: web.Application, programme: Programme, door: ApiDoor, pages: Pa
     for path, methods in allowed.items():
         app.router.add_route("*", path, _refuse_method(door, methods))
     app.router.add_route("*", PREFIX + "/{rest:.*}", _not_found(door))
+
+
+def _script_handler() -> Handler:
+    """The script for the pages of a site; its address stands in them, so it is asked for again."""
+    body = SCRIPT.read_bytes()
+    headers = {
+        "Content-Type": "text/javascript; charset=utf-8",
+        "Cache-Control": "public, max-age=300",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(body=body, headers=headers)
+
+    return serve
 
 
 def _document_handler() -> Handler:
@@ -45,7 +74,7 @@ def _docs_handler(pages: Pages) -> Handler:
             "operation": operation,
             "refusals": [(code, int(STATUS_OF[code])) for code in refusals_of(operation)],
         }
-        for operation in OPERATIONS
+        for operation in ALL
     ]
 
     async def serve(_request: web.Request) -> web.Response:

@@ -22,6 +22,7 @@ from app.commands.rules import rules
 from app.commands.session import AsJson, errors_in_one_line, out, overrides, show
 from app.commands.shops import shops
 from app.commands.simulate import simulate
+from app.commands.sites import sites
 from app.commands.staff import staff
 from app.commands.tasks import tasks
 from app.commands.templates import templates
@@ -48,6 +49,7 @@ GROUPS = {
     "staff": staff,
     "keys": keys,
     "shops": shops,
+    "sites": sites,
     "webpush": webpush,
 }
 for name, group in GROUPS.items():

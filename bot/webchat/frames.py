@@ -23,6 +23,9 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]{16,100}={0,2}")
 _ENDPOINT = re.compile(r"https?://[!-~]{1,1016}")
 _START = re.compile(r"[A-Za-z0-9_-]{0,64}")
+_SITE = re.compile(r"kps_[A-Za-z0-9_-]{8,60}")
+_VISITOR = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:-]{1,250}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -88,7 +91,16 @@ class Seen:
     upto: int
 
 
-Frame = Hello | Text | Click | Earlier | Seen | PushOn | PushOff
+@dataclass(frozen=True, slots=True)
+class OnSite:
+    """The page around the chat: its site's public key, its origin, and its id of this browser."""
+
+    site: str
+    visitor: str
+    origin: str
+
+
+Frame = Hello | Text | Click | Earlier | Seen | PushOn | PushOff | OnSite
 
 
 def read(raw: str) -> Frame:
@@ -123,6 +135,12 @@ def read(raw: str) -> Frame:
             return PushOff()
         case "seen":
             return Seen(_message_id(value.get("upto")))
+        case "visitor":
+            return OnSite(
+                site=_matching(value.get("site"), _SITE, "bad_visitor"),
+                visitor=_matching(value.get("visitor"), _VISITOR, "bad_visitor"),
+                origin=_matching(value.get("origin"), _ORIGIN, "bad_visitor"),
+            )
     raise FrameError("unknown_kind")
 
 

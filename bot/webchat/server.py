@@ -78,6 +78,7 @@ def add_webchat(
         limits=chosen.limits,
         push=chosen.push,
         attention=attention,
+        site_events=programme.site_events,
     )
     routes = _Routes(room, programme, chosen)
     app.router.add_get("/chat/widget.js", routes.widget)

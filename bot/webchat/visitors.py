@@ -16,12 +16,23 @@ from aiohttp.web import WebSocketResponse
 
 from bot.fronts import WEBCHAT
 from bot.webchat import frames
-from bot.webchat.frames import Click, Earlier, FrameError, Hello, PushOff, PushOn, Seen, Text
+from bot.webchat.frames import (
+    Click,
+    Earlier,
+    FrameError,
+    Hello,
+    OnSite,
+    PushOff,
+    PushOn,
+    Seen,
+    Text,
+)
 from bot.webchat.limits import WebchatLimits, Window
 from bot.webchat.session import WebchatSession
 from bot.webchat.transcript import Row, Thread
 from bot.webchat.updates import click_update, feed, start_update, text_update
 from loyalty.clock import Clock
+from loyalty.site_events import SiteEvents
 from messaging.attention import Attention
 from messaging.push_subscriptions import PushDesk
 
@@ -47,6 +58,7 @@ class ChatRoom:
         limits: WebchatLimits,
         push: PushDesk | None = None,
         attention: Attention | None = None,
+        site_events: SiteEvents | None = None,
     ) -> None:
         """`bot` is the one made by `make_webchat_bot`; its transcript and fan-out are used here."""
         session = bot.session
@@ -59,6 +71,7 @@ class ChatRoom:
         self.clock = clock
         self.push = push
         self.attention = attention
+        self.site_events = site_events
         self.frames = Window(limits.frames, limits.frames_s)
         self.new_threads = Window(limits.new_threads, limits.new_threads_s)
         self.tabs: set[Visitor] = set()
@@ -80,6 +93,7 @@ class Visitor:
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)
         self._refused = 0
         self._push_told = False
+        self._on_site: OnSite | None = None
         self._closing: asyncio.Task[object] | None = None
 
     async def serve(self) -> None:
@@ -218,6 +232,9 @@ class Visitor:
                 await self._push(thread, frame)
             case Seen():
                 self._seen(thread, frame)
+            case OnSite():
+                self._on_site = frame
+                await self._join_site(thread)
             case Hello():
                 self._refuse("unexpected_hello")
         return None
@@ -264,7 +281,19 @@ class Visitor:
 
     async def _feed(self, thread: Thread, update: dict[str, object]) -> None:
         await feed(self._room.dispatcher, self._room.bot, update, address=self._address)
+        await self._join_site(thread)
         await self._tell_of_push(thread)
+
+    async def _join_site(self, thread: Thread) -> None:
+        """Once she is a member, what this browser does on the site around us is known as hers."""
+        told, events = self._on_site, self._room.site_events
+        if told is None or events is None:
+            return
+        joined = await events.join_front(
+            told.site, told.origin, told.visitor, kind=WEBCHAT.kind, value=str(thread.id)
+        )
+        if joined:
+            self._on_site = None
 
     # notifications while the chat is closed
 

@@ -25,6 +25,7 @@ from loyalty.models.recommendations import PairCount, ProductReach
 from loyalty.models.refills import RefillCourse, RefillPace, RefillSupply
 from loyalty.models.returns import ReceiptReturn, ReceiptReturnLine
 from loyalty.models.shops import ApiKey, Product, Shop, StaffMember, StaffSession, Till
+from loyalty.models.sites import Site, SiteEventRow
 from loyalty.models.surveys import SurveySheet
 
 __all__ = [
@@ -62,6 +63,8 @@ __all__ = [
     "RuleRevision",
     "Shop",
     "ShortCode",
+    "Site",
+    "SiteEventRow",
     "StaffMember",
     "StaffSession",
     "SurveySheet",

@@ -9,6 +9,7 @@ from typing import Any
 
 from loyalty.database import query
 from loyalty.ledger.companion import Companion, DemandError
+from loyalty.sql.events import TELL, TELL_POSTGRES, EventRow
 
 # {first}, {last}: the months of the window; {day}, {day_end}, {month}, {month_end}: instants around
 # the receipt. EXPLAIN: primary keys, and receipt's index on (customer_id, at).
@@ -48,25 +49,11 @@ ON CONFLICT (customer_id, month) DO UPDATE SET
   turnover_minor = customer_month.turnover_minor + excluded.turnover_minor,
   receipts = customer_month.receipts + excluded.receipts
 """
-_TELL_POSTGRES = """
-INSERT INTO event (id, kind, customer_id, at, payload)
-SELECT CAST(n.row ->> 0 AS BIGINT), n.row ->> 1, CAST(n.row ->> 2 AS BIGINT),
-  CAST(n.row ->> 3 AS BIGINT), n.row ->> 4
-FROM json_array_elements({events}::json) AS n(row)
-"""
-TELL = (
-    _TELL_POSTGRES.format(events="$1"),
-    """
-INSERT INTO event (id, kind, customer_id, at, payload)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1)
-""",
-)
 TURNOVER_SEEN = "turnover seen"
 """What the writing of a turnover demands: that it is the one that was judged."""
 
 TurnoverRow = tuple[int, int, int, str, str, int, str, int, int, int]
 MonthRow = tuple[int, int, int, int]
-EventRow = tuple[int, str, int, int, str]
 
 
 def companion(row: TurnoverRow, month: MonthRow, events: Sequence[EventRow]) -> Companion:
@@ -77,7 +64,7 @@ def companion(row: TurnoverRow, month: MonthRow, events: Sequence[EventRow]) -> 
     ]
     arguments: list[Any] = [*row, *month]
     if events:
-        steps.append(f"tier_told AS ({_TELL_POSTGRES.format(events='$15')})")
+        steps.append(f"tier_told AS ({TELL_POSTGRES.format(events='$15')})")
         arguments.append(json.dumps(events, ensure_ascii=False))
     demand = (TURNOVER_SEEN, "EXISTS (SELECT FROM turned)")
     return Companion(",\n".join(steps), arguments, (demand,))

@@ -17,7 +17,7 @@ from tests.loyalty.people import ANNA, joined
 
 WRITTEN = (
     "quote", "receipt", "receipt_line", "receipt_return", "receipt_return_line",
-    "ledger_transaction", "ledger_hold", "event",
+    "ledger_transaction", "ledger_hold", "event", "site_event", "site_visitor",
 )  # fmt: skip
 
 

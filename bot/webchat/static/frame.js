@@ -20,6 +20,7 @@ const NEAR_PX = 60;
 const GAP_PX = 8;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 let shown = !embedded;
+let visits = null; // by which id the site around us knows this browser
 let following = true; // the newest message stays in sight until she scrolls away from it
 let lastTop = 0;
 let lastHeight = 0;
@@ -179,6 +180,7 @@ function up() {
   byId("banner").hidden = true;
   byId("status").textContent = words.online;
   for (const { id, text } of unsent.all()) connection.send({ kind: "text", id, text });
+  if (visits) connection.send(visits);
   seen.look({ anew: true });
 }
 
@@ -296,5 +298,10 @@ window.addEventListener("message", (event) => {
     seen.look();
   }
   if (event.data.kapsula === "hidden") shown = false;
+  if (event.data.kapsula === "visitor") {
+    const { site, visitor } = event.data;
+    visits = { kind: "visitor", site: String(site), visitor: String(visitor), origin: event.origin };
+    connection.send(visits);
+  }
 });
 tell("ready");

@@ -3,7 +3,7 @@
 //   <script async src="https://kapsula.example/chat/widget.js" data-language="ru" data-colour="#0b7a5b"></script>
 //
 // The frame is our own page with its own storage: the site cannot read the conversation, and the
-// chat cannot touch the site. Between them go three short messages and no personal data.
+// chat cannot touch the site. Between them go a few short messages and no personal data.
 (() => {
   "use strict";
   const tag = document.currentScript;
@@ -121,8 +121,14 @@
     panel.append(frame);
   }
 
-  function tell(kind) {
-    frame?.contentWindow?.postMessage({ kapsula: kind }, base.origin);
+  function tell(kind, fields = {}) {
+    frame?.contentWindow?.postMessage({ kapsula: kind, ...fields }, base.origin);
+  }
+
+  // The id by which the site's own events know this browser: once she is known in the chat, so are they.
+  function tellVisitor() {
+    const { site, visitor } = window.kapsula ?? {};
+    if (site && visitor) tell("visitor", { site, visitor });
   }
 
   function isPhone() {
@@ -177,8 +183,12 @@
     const { kapsula: kind, count } = event.data || {};
     if (kind === "close") close();
     if (kind === "unread" && Number.isInteger(count)) label(count);
-    if (kind === "ready") tell(panel.hidden ? "hidden" : "shown");
+    if (kind === "ready") {
+      tell(panel.hidden ? "hidden" : "shown");
+      tellVisitor();
+    }
   });
+  window.addEventListener("kapsula:visitor", tellVisitor);
   window.visualViewport?.addEventListener("resize", fit);
   launcher.addEventListener("click", open);
   panel.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
