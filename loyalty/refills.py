@@ -6,7 +6,7 @@ reads them. What a customer says in the chat changes one course, under its lock.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -93,6 +93,12 @@ class Refills:
             return refuse(No.COURSE_NOT_FOUND)
         [record] = await settled([record_of(rows[0])])
         return view(record, self._now())
+
+    async def courses(self, ids: Iterable[int]) -> dict[int, CourseView]:
+        """Those of these courses that there are, by id."""
+        rows = await query(*sql.COURSES, json.dumps(sorted(set(ids))))
+        records, now = await settled([record_of(row) for row in rows]), self._now()
+        return {record.id: view(record, now) for record in records}
 
     async def search(self, text: str, limit: int = FOUND_MAX) -> list[Catalogued]:
         """Products of the catalogue that have `text` in their name, one of each medicine and
@@ -286,6 +292,12 @@ class Refills:
         if reminded:
             rows = [(course.id, course.cycle) for course in reminded]
             await query(*sql.TOLD, json.dumps(rows))
+
+
+async def supplied(since: Mapping[int, datetime]) -> set[int]:
+    """Of these courses those to which something has come since then, and has not gone back."""
+    rows = [(course_id, to_micros(at)) for course_id, at in since.items()]
+    return {row["course_id"] for row in await query(*sql.SUPPLIED, json.dumps(rows))}
 
 
 def _based(record: Record, now: int, stock_milli: int, *, told: bool) -> Record:

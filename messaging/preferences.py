@@ -304,6 +304,17 @@ class Wishes:
     suppressions: tuple[Suppression, ...] = ()
 
 
+_NAMES_SHOWN = listed(
+    "SELECT customer_id FROM preference WHERE customer_id IN {list} AND medicine_names"
+)
+
+
+async def medicine_names_shown(customer_ids: Sequence[int]) -> set[int]:
+    """Who lets SMS and locked screens name her medicines."""
+    rows = await query(*_NAMES_SHOWN, as_list(sorted(set(customer_ids))))
+    return {row["customer_id"] for row in rows}
+
+
 _WISHES = listed(
     """
     SELECT customer_id, weekly_max, quiet_from, quiet_until, topics_off FROM preference

@@ -7,8 +7,21 @@ _COLUMNS = """c.id, c.customer_id, c.item, c.sku, c.name, c.prescription_only, c
   c.daily_milli, c.daily_told, c.base_at, c.base_milli, c.base_told, c.regime, c.state,
   c.snoozed_until, c.cycle, c.told_cycle, c.version, c.settled_version, c.run_out_at, c.due_at,
   c.expected_at, c.pace_permille, c.intervals, c.created_at"""
+
+
+def _listed(text: str, kind: str) -> tuple[str, str]:
+    """`{list}` is the JSON array in $1."""
+    return (
+        text.format(list=f"(SELECT v::{kind} FROM jsonb_array_elements_text($1::jsonb) AS v)"),
+        text.format(list="(SELECT value FROM json_each($1))"),
+    )
+
+
 COURSES_OF = f"SELECT {_COLUMNS} FROM refill_course AS c WHERE c.customer_id = $1 ORDER BY c.id"
 COURSE = f"SELECT {_COLUMNS} FROM refill_course AS c WHERE c.id = $1 AND c.customer_id = $2"
+COURSES = _listed(
+    f"SELECT {_COLUMNS} FROM refill_course AS c WHERE c.id IN {{list}} ORDER BY c.id", "bigint"
+)
 COURSE_BY_ITEM = (
     f"SELECT {_COLUMNS} FROM refill_course AS c WHERE c.customer_id = $1 AND c.item = $2"
 )
@@ -23,14 +36,6 @@ SELECT s.course_id, s.receipt_id, s.at, s.units_milli, s.back_milli, s.back_at, 
 FROM refill_supply AS s WHERE s.course_id IN {list} ORDER BY s.course_id, s.at, s.id
 """
 _PACES = "SELECT item, pace_permille, late_milli FROM refill_pace WHERE item IN {list} OR item = ''"
-
-
-def _listed(text: str, kind: str) -> tuple[str, str]:
-    """`{list}` is the JSON array in $1."""
-    return (
-        text.format(list=f"(SELECT v::{kind} FROM jsonb_array_elements_text($1::jsonb) AS v)"),
-        text.format(list="(SELECT value FROM json_each($1))"),
-    )
 
 
 SUPPLIES_OF = _listed(_SUPPLIES_OF, "bigint")
@@ -120,6 +125,18 @@ WHERE refill_course.id = n.id AND refill_course.told_cycle < n.cycle
 TOLD = (
     _TOLD.format(row="e.v", source="json_array_elements($1::json) AS e(v)"),
     _TOLD.format(row="e.value", source="json_each($1) AS e"),
+)
+
+# $1 rows: course, instant. Courses to which something has come since then that was kept.
+_SUPPLIED = """
+SELECT DISTINCT s.course_id FROM refill_supply AS s JOIN (
+  SELECT CAST({row} ->> 0 AS BIGINT) AS id, CAST({row} ->> 1 AS BIGINT) AS since FROM {source}) AS n
+  ON n.id = s.course_id
+WHERE s.at > n.since AND s.units_milli > s.back_milli
+"""
+SUPPLIED = (
+    _SUPPLIED.format(row="e.v", source="json_array_elements($1::json) AS e(v)"),
+    _SUPPLIED.format(row="e.value", source="json_each($1) AS e"),
 )
 
 # --- what is usual ---
