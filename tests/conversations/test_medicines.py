@@ -12,8 +12,9 @@ from loyalty.customers import CustomerView
 from loyalty.models import Product
 from loyalty.programme import Programme
 from messaging.preferences import preferences_of
-from tests.conversations.people import join
+from tests.conversations.people import join, receives
 from tests.conversations.stage import Chat
+from tests.loyalty.people import BORIS, joined
 from tests.loyalty.tills import HERE, open_shop
 
 PAGE = [
@@ -222,6 +223,64 @@ async def test_names_in_notifications_are_her_choice(
     hers = await preferences_of(anna.id)
     assert hers is not None
     assert not hers.medicine_names
+
+
+async def reminded(chat: Chat, programme: Programme, her: CustomerView) -> CourseView:
+    hers = await course(programme, her)
+    assert hers.ends_at is not None
+    context = {
+        "programme": "Капсула", "medicine": hers.name, "shown": None, "days": 4,
+        "ends": hers.ends_at.isoformat(), "prescription": 1, "course": hers.id,
+        "cycle": hers.cycle,
+    }  # fmt: skip
+    await receives(chat, "refill", context)
+    chat.sees("Амлодипин 5 мг: осталось примерно на 4 дня", "Понадобится рецепт", buttons=[
+        "✅ Куплено", "⏰ Позже", "✏️ Изменить дозу", "🔕 Не напоминать",
+    ])  # fmt: skip
+    return hers
+
+
+@pytest.mark.parametrize(
+    ("taps", "seen"),
+    [
+        (["✅ Куплено"], "плюс одна упаковка"),
+        (["⏰ Позже", "через 7 дней"], "Напомним 3 февраля 2026"),
+        (["✏️ Изменить дозу", "½"], "Вы принимаете: ½ в день"),
+        (["🔕 Не напоминать"], "Больше не напоминаем об этом лекарстве"),
+    ],
+)
+async def test_a_reminder_is_answered_in_place(
+    chat: Chat,
+    programme: Programme,
+    clock: VirtualClock,
+    anna: CustomerView,
+    taps: list[str],
+    seen: str,
+) -> None:
+    await buys(programme, anna, "R1")
+    clock.advance(timedelta(days=26))
+    await reminded(chat, programme, anna)
+    for label in taps:
+        await chat.click(label)
+    chat.sees("Амлодипин 5 мг", seen)
+
+
+async def test_somebody_elses_reminder_answers_nothing(
+    chat: Chat, programme: Programme, clock: VirtualClock, anna: CustomerView
+) -> None:
+    other = "webchat" if chat.front == "telegram" else "telegram"
+    boris = await joined(programme, phone=BORIS, front_kind=other, front_value="777")
+    await buys(programme, boris, "R1")
+    [his] = await programme.refills.courses_of(boris.id)
+    context = {
+        "programme": "Капсула", "medicine": his.name, "shown": None, "days": 4,
+        "ends": "2026-02-01", "prescription": 0, "course": his.id, "cycle": his.cycle,
+    }  # fmt: skip
+    await receives(chat, "refill", context)
+    await chat.click("🔕 Не напоминать")
+    chat.sees("Этого лекарства больше нет в вашем списке")
+    [after] = await programme.refills.courses_of(boris.id)
+    assert after == his
 
 
 async def test_the_same_in_english(chat: Chat, programme: Programme, anna: CustomerView) -> None:
