@@ -2,8 +2,8 @@
 
 Pairs of products are counted anew at night, out of the receipts of a year. Prescription medicines
 are neither suggested nor a reason to suggest anything; nor is anything suggested that earns nothing
-by the rules (what one does not promote), that she has just bought or brought back, or that the
-caller excludes (her courses).
+by the rules (what one does not promote), that she has just bought or brought back, that is one of
+her courses, or that the caller excludes.
 """
 
 import json
@@ -88,7 +88,7 @@ class Recommendations:
     ) -> Sequence[Recommended]:
         """Up to `count` products, the best first; what is widely bought fills up what is missing.
 
-        `excluding` are skus that must not be among them: of her courses, say.
+        `excluding` are skus that must not be among them.
         """
         now, kept_back = self._clock.now(), self._book.rules.earning.not_earning
         barred = sorted(kept_back.skus.union(excluding))

@@ -6,9 +6,10 @@ waits; when she signs in, it becomes hers, and what is of the last days is told 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from loyalty import events
 from loyalty.clock import Clock
@@ -146,14 +147,36 @@ class SiteEvents:
         """What this browser did and nobody owned is hers; what is not too old is told."""
         oldest = to_micros(now - OLDEST)
         rows = await query(sql.ADOPT, None, site_id, visitor, customer_id)
+        fresh = [(row, json.loads(row["fact"])) for row in rows if row["at"] >= oldest]
+        names = await _names({sku for _, fact in fresh for sku in _skus(fact)})
         told = [
             events.Fact(
                 kind=f"site.{row['kind']}",
                 customer_id=customer_id,
                 at=row["at"],
-                payload={"site": site, "event": row["id"], **json.loads(row["fact"])},
+                payload={
+                    "site": site,
+                    "event": row["id"],
+                    **fact,
+                    "items": [
+                        {"sku": sku, "name": names[sku]} for sku in _skus(fact) if sku in names
+                    ],
+                },
             )
-            for row in sorted(rows, key=lambda row: (row["at"], row["id"]))
-            if row["at"] >= oldest
+            for row, fact in sorted(fresh, key=lambda each: (each[0]["at"], each[0]["id"]))
         ]
         await events.record_many(told)
+
+
+def _skus(fact: Mapping[str, Any]) -> list[str]:
+    """Of the products that a fact is about, each once, in their order."""
+    named = [fact.get("sku"), *(line["sku"] for line in fact.get("lines", ()))]
+    return list(dict.fromkeys(sku for sku in named if sku))
+
+
+async def _names(skus: Collection[str]) -> dict[str, str]:
+    """As the catalogue calls them: what a page says of a name is not repeated to anybody."""
+    if not skus:
+        return {}
+    rows = await query(*sql.NAMES, json.dumps(sorted(skus)))
+    return {row["sku"]: row["name"] for row in rows}

@@ -58,7 +58,8 @@ WHERE nth <= {PARTNERS}
 
 # $1 customer, $2 since when her purchases speak, $3 since when they are too fresh to be suggested,
 # $4 skus and $5 categories that are not promoted, as JSON. What she has brought back is neither:
-# she does not want it. EXPLAIN: receipt's index on (customer_id, at), then primary keys.
+# she does not want it; of her courses she is reminded otherwise. EXPLAIN: receipt's index on
+# (customer_id, at), refill_course's on customer, then primary keys.
 _HERS = """
 bought AS (
   SELECT l.sku, MAX(r.at) AS at, SUM(l.quantity_milli - l.returned_milli) AS kept,
@@ -67,6 +68,7 @@ bought AS (
   WHERE r.customer_id = $1 AND r.at > $2 AND r.state <> 'cancelled' GROUP BY l.sku),
 barred AS (
   SELECT sku FROM bought WHERE at > $3 OR back > 0
+  UNION ALL SELECT c.sku FROM refill_course AS c WHERE c.customer_id = $1
   UNION ALL SELECT {sku} FROM {skus})
 """
 _OPEN = """

@@ -39,6 +39,12 @@ BY_IDENTITY = """
 SELECT i.customer_id FROM identity AS i JOIN customer AS c ON c.id = i.customer_id
 WHERE i.kind = $1 AND i.value = $2 AND i.ended_at IS NULL AND c.erased_at IS NULL
 """
+# $1 a JSON array of skus.
+NAMES = (
+    "SELECT sku, name FROM product "
+    "WHERE sku IN (SELECT e.v FROM jsonb_array_elements_text($1::jsonb) AS e(v))",
+    "SELECT sku, name FROM product WHERE sku IN (SELECT value FROM json_each($1))",
+)
 
 # Oldest first, a page at a time. EXPLAIN: the index on received_at.
 FORGET = """

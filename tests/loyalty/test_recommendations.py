@@ -10,7 +10,7 @@ import pytest
 from loyalty.clock import VirtualClock
 from loyalty.database import query
 from loyalty.ids import next_id
-from loyalty.models import Customer, Product, Receipt, ReceiptLine, Shop, Till
+from loyalty.models import Customer, Product, Receipt, ReceiptLine, RefillCourse, Shop, Till
 from loyalty.programme import Programme
 from loyalty.recommendations import Recommended
 from loyalty.rules.earning_rules import EarningRules, Selection
@@ -134,7 +134,9 @@ async def test_a_pair_needs_five_people_and_more_than_chance(
 
 
 async def test_what_must_not_be_suggested_is_not(programme: Programme, clock: VirtualClock) -> None:
-    await goods(["base", "rx", "formula", "tobacco", "fresh", "back", "course", "gone", "good"])
+    await goods(
+        ["base", "rx", "formula", "tobacco", "fresh", "back", "course", "gone", "good", "excluded"]
+    )
     await Product.filter(sku="rx").update(prescription_only=True)
     await Product.filter(sku="formula").update(category="milk")
     await Product.filter(sku="tobacco").update(earns=False)
@@ -147,16 +149,20 @@ async def test_what_must_not_be_suggested_is_not(programme: Programme, clock: Vi
     await bought({anna: ["fresh"]}, clock.now() - timedelta(days=59))
     await bought({anna: ["back"]}, clock.now() - timedelta(days=170), back=1000)
     await bought({olga: ["rx"]}, clock.now() - timedelta(days=170))
+    await RefillCourse.create(
+        customer_id=anna, item="course", sku="course", name="Курс", pack_units=30, daily_milli=1000,
+        created_at=clock.now(),
+    )  # fmt: skip
     await programme.recommendations.count_pairs()
     await Product.filter(sku="gone").delete()
-    found = await programme.recommendations.recommend(anna, 9, excluding=["course"])
+    found = await programme.recommendations.recommend(anna, 9, excluding=["excluded"])
     assert skus(found) == ["good", "base", "other"], "base itself was long ago"
     assert found[0].because in ("BASE", "FRESH")
     assert [each.why for each in found] == ["together", "together", "popular"]
     hers = await programme.recommendations.recommend(olga, 3)
     assert {each.why for each in hers} == {"popular"}, "her medicine is no reason for anything"
     await Product.filter(sku="good").update(prescription_only=True)
-    assert skus(await programme.recommendations.recommend(anna, 9, excluding=["course"])) == [
+    assert skus(await programme.recommendations.recommend(anna, 9, excluding=["excluded"])) == [
         "base",
         "other",
     ], "it has come to need a prescription since"

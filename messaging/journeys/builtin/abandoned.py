@@ -156,12 +156,16 @@ async def _items(since: Mapping[int, int], kind: str) -> dict[int, dict[str, str
     rows = as_rows({"customer_id": c, "since": at} for c, at in sorted(since.items()))
     found: dict[int, dict[str, str]] = {}
     for row in await query(*_EVENTS, rows, kind):
+        told = json.loads(row["payload"])
         items = {
             str(item.get("sku", ""))[:64]: str(item.get("name", ""))[:200]
-            for item in json.loads(row["payload"]).get("items", ())
+            for item in told.get("items", ())
         }
         known = {} if kind == "site.cart" else found.get(row["customer_id"], {})
-        found[row["customer_id"]] = {**known, **items}
+        if told.get("on", True):
+            found[row["customer_id"]] = {**known, **items}
+        else:  # taken out of the favourites again
+            found[row["customer_id"]] = {s: name for s, name in known.items() if s not in items}
     skus = sorted({sku for items in found.values() for sku in items})
     barred = {
         row["sku"] for row in await query(*_NOT_ADVERTISED, as_rows({"sku": s} for s in skus))
