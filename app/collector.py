@@ -1,5 +1,6 @@
 """How Python's garbage collector is set while Kapsula works."""
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
+    # What is frozen is not taken down at the end either, and a library of ours complains of that in
+    # thirty lines on the screen of whoever stops us.
+    atexit.register(gc.unfreeze)
     gc.set_threshold(5_000, 10, 10)
 
 
