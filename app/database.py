@@ -14,6 +14,8 @@ from tortoise import Tortoise
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.exceptions import DBConnectionError
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.graph import MigrationKey
+from tortoise.migrations.schema_generator.state import State
 
 from app.collector import collector_is_lazy
 from app.errors import DatabaseBusyError, DatabaseUnreachableError
@@ -81,6 +83,27 @@ def _credentials(url: str, pool_max: int) -> dict[str, Any]:
     }
 
 
+class _ForwardState(State):
+    """What the schema is after the operations so far; nobody asks what it was before them."""
+
+    def clone(self) -> State:
+        return self
+
+
+class _Forward(MigrationExecutor):
+    """Only forward, and only by operations that look at nothing but the new state (decision 9).
+
+    Tortoise copies all models before each operation for those that need the old ones too: four
+    fifths of the time that a new database takes.
+    """
+
+    async def _project_state(
+        self, applied: set[MigrationKey], *, upto: MigrationKey | None = None
+    ) -> State:
+        state = await super()._project_state(applied, upto=upto)
+        return _ForwardState(models=state.models, apps=state.apps)
+
+
 @asynccontextmanager
 async def database(url: str, *, pool_max: int = 10, migrate: bool = True) -> AsyncIterator[None]:
     """Open the database for the life of the block, brought to the latest schema first.
@@ -97,7 +120,7 @@ async def database(url: str, *, pool_max: int = 10, migrate: bool = True) -> Asy
             await _knock(url)
             if migrate:
                 with collector_is_lazy():
-                    await MigrationExecutor(connection(), config["apps"]).migrate(_LATEST)
+                    await _Forward(connection(), config["apps"]).migrate(_LATEST)
             yield
         finally:  # also after a failed migration: an open SQLite connection would hang the exit
             await asyncio.shield(_close())

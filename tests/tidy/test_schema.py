@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tortoise import Tortoise
+from tortoise.migrations import operations as ops
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
@@ -12,6 +13,7 @@ from loyalty.database import connection, dialect, query
 from loyalty.instants import to_micros
 from tests.backends import Backend
 
+FORWARD = (ops.AddField, ops.AddIndex, ops.CreateModel, ops.RunPython, ops.RunSQL)
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,6 +25,16 @@ async def test_no_model_has_changed_without_a_migration(db: str) -> None:
 
 async def test_a_migrated_database_lacks_nothing(db: str) -> None:
     assert await pending_migrations() == []
+
+
+async def test_migrations_do_only_what_looks_at_nothing_but_the_new_state(db: str) -> None:
+    """`app.database` copies no models between two of them; `AlterField` loses a table's indexes."""
+    executor = MigrationExecutor(connection(), MIGRATIONS_CONFIG["apps"])
+    await executor.loader.build_graph()
+    for key, migration in executor.loader.graph.nodes.items():
+        assert migration is not None, key
+        for operation in migration.operations:
+            assert isinstance(operation, FORWARD), (key, operation)
 
 
 async def test_every_column_of_every_model_is_in_the_database(db: str) -> None:
