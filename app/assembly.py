@@ -195,8 +195,7 @@ def _assemble(
     programme = build_programme(
         clock=clock,
         secret=secret,
-        rules=settings.programme.rules(),
-        referral=settings.referral.rules(),
+        rules=settings.rules(),
     )
     wakeups = Wakeups()
     links = Links(secret, settings.public_url)

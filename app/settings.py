@@ -6,7 +6,7 @@ embedded demo makes its own and keeps them beside its database.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -16,8 +16,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
-from loyalty.programme_basics import ProgrammeBasics
-from loyalty.rules.referral import ReferralRules
+from loyalty.programme_basics import ProgrammeBasics, ReferralBasics
+from loyalty.rules.programme import ProgrammeRules
 from messaging.channels.sms.tariff import parse_tariff
 from messaging.channels.webpush.endpoints import KNOWN, Services
 
@@ -194,30 +194,8 @@ class ProgrammeSettings(Branch, ProgrammeBasics):
     """What the rules of the programme begin with (see `loyalty.rule_book`)."""
 
 
-class ReferralSettings(Branch):
-    friend_points: int = Field(
-        100, ge=0, le=1_000_000, description="Gift for who came by an invitation"
-    )
-    referrer_points: int = Field(
-        200, ge=0, le=1_000_000, description="Gift for who invited her; both 0: no referral"
-    )
-    min_paid_minor: int = Field(
-        500_00, ge=0, description="Least sum of the first purchase, in minor units"
-    )
-    within_days: int = Field(
-        60, ge=0, le=36_500, description="Days after joining for that purchase; 0: any time"
-    )
-    friends_max: int = Field(
-        20, ge=0, le=1_000_000, description="Friends of one customer that bring a gift; 0: all"
-    )
-    points_live_days: int = Field(
-        90, ge=0, le=36_500, description="Life of these gifts; 0: for ever"
-    )
-    pending_days: int = Field(0, ge=0, le=3_650, description="Days before these gifts can be spent")
-
-    def rules(self) -> ReferralRules:
-        """The same values as the programme takes them."""
-        return ReferralRules(**self.model_dump())
+class ReferralSettings(Branch, ReferralBasics):
+    """What bringing a friend begins with, as the rest of the programme's rules."""
 
 
 class Settings(BaseSettings):
@@ -260,6 +238,10 @@ class Settings(BaseSettings):
     webpush: WebPushSettings = WebPushSettings()
     programme: ProgrammeSettings = ProgrammeSettings()
     referral: ReferralSettings = ReferralSettings()
+
+    def rules(self) -> ProgrammeRules:
+        """The rules that the programme begins with."""
+        return replace(self.programme.rules(), referral=self.referral.rules())
 
     @property
     def public_url(self) -> str:

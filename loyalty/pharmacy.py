@@ -4,6 +4,7 @@ Prescription medicines and baby formula may not be advertised in many countries:
 and points do not pay for them.
 """
 
+from loyalty.programme_basics import ReferralBasics
 from loyalty.programme_document import (
     EarningPart,
     ProgrammeDocument,
@@ -37,5 +38,6 @@ PHARMACY = ProgrammeDocument(
             ),
         )
     ),
+    referral=ReferralBasics(),
 )
 """Its categories are those of this house: `kapsula rules check` names what a chain calls else."""

@@ -15,13 +15,10 @@ from loyalty.referral import Referrals
 from loyalty.refills import Refills
 from loyalty.rule_book import RuleBook
 from loyalty.rules.programme import ProgrammeRules
-from loyalty.rules.referral import ReferralRules
 from loyalty.site_events import SiteEvents
 from loyalty.sites import Sites
 from loyalty.surveys import Surveys
 from loyalty.turnover import Tiers
-
-DEFAULT_REFERRAL = ReferralRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +66,7 @@ class Programme:
         await self.ledger.stop()
 
 
-def build_programme(
-    *,
-    clock: Clock,
-    secret: bytes,
-    rules: ProgrammeRules,
-    referral: ReferralRules = DEFAULT_REFERRAL,
-) -> Programme:
+def build_programme(*, clock: Clock, secret: bytes, rules: ProgrammeRules) -> Programme:
     """Put the programme together. `secret` (32 bytes or more) signs card codes and links; `rules`
     are in force until `Programme.book` has been opened, or refreshed, and knows others."""
     ledger, book, promo = Ledger(clock), RuleBook(clock, rules), Promo(clock)
@@ -91,7 +82,7 @@ def build_programme(
         tiers=Tiers(clock, book),
         promo=promo,
         campaigns=PromoCampaigns(clock),
-        referrals=Referrals(clock, ledger, referral, book),
+        referrals=Referrals(clock, ledger, book),
         recommendations=Recommendations(clock, book),
         surveys=Surveys(clock),
         sites=sites,

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from loyalty.rules.commands import Clawback
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.receipts import MONEY_MAX_MINOR
+from loyalty.rules.referral import ReferralRules
 
 
 def known_timezone(name: str) -> bool:
@@ -90,3 +92,36 @@ class ProgrammeBasics(BaseModel):
 
     def basics(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ProgrammeBasics.model_fields}
+
+
+class ReferralBasics(BaseModel):
+    """What bringing a friend gives. The names are those of the settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    friend_points: int = Field(
+        100, ge=0, le=1_000_000, description="Gift for who came by an invitation"
+    )
+    referrer_points: int = Field(
+        200, ge=0, le=1_000_000, description="Gift for who invited her; both 0: no referral"
+    )
+    min_paid_minor: int = Field(
+        500_00,
+        ge=0,
+        le=MONEY_MAX_MINOR,
+        description="Least sum of the first purchase, in minor units",
+    )
+    within_days: int = Field(
+        60, ge=0, le=36_500, description="Days after joining for that purchase; 0: any time"
+    )
+    friends_max: int = Field(
+        20, ge=0, le=1_000_000, description="Friends of one customer that bring a gift; 0: all"
+    )
+    points_live_days: int = Field(
+        90, ge=0, le=36_500, description="Life of these gifts; 0: for ever"
+    )
+    pending_days: int = Field(0, ge=0, le=3_650, description="Days before these gifts can be spent")
+
+    def rules(self) -> ReferralRules:
+        """The same values as the programme takes them."""
+        return ReferralRules(**self.model_dump())

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from loyalty.programme_basics import ProgrammeBasics
+from loyalty.programme_basics import ProgrammeBasics, ReferralBasics
 from loyalty.rules.commands import POINTS_MAX
 from loyalty.rules.earning_rules import (
     Combine,
@@ -34,10 +34,12 @@ from loyalty.rules.earning_rules import (
 )
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.receipts import MONEY_MAX_MINOR
+from loyalty.rules.referral import ReferralRules
 from loyalty.rules.tiers import Tier, TierRules, WhenLess
 
 MULTIPLIERS_MAX = 500
 TIERS_MAX = 20
+DEFAULT_REFERRAL = ReferralRules()
 NAMES_MAX = 2_000
 """Categories, products or shops of one rule."""
 
@@ -200,6 +202,8 @@ class ProgrammeDocument(ProgrammeBasics):
 
     earning: EarningPart = EarningPart()
     tiers: TiersPart = TiersPart()
+    referral: ReferralBasics | None = None
+    """None: as the settings say."""
 
     @model_validator(mode="after")
     def _known_tiers(self) -> Self:
@@ -209,9 +213,13 @@ class ProgrammeDocument(ProgrammeBasics):
                 raise ValueError(f"multiplier {part.code}: there is no tier {unknown[0]!r}")
         return self
 
-    def rules(self) -> ProgrammeRules:
+    def rules(self, referral: ReferralRules = DEFAULT_REFERRAL) -> ProgrammeRules:
+        """`referral` is the settings', for a document that does not speak of it."""
         return ProgrammeRules(
-            **self.basics(), earning=self.earning.rules(), tiers=self.tiers.rules()
+            **self.basics(),
+            earning=self.earning.rules(),
+            tiers=self.tiers.rules(),
+            referral=referral if self.referral is None else self.referral.rules(),
         )
 
     @classmethod

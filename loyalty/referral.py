@@ -21,7 +21,7 @@ from loyalty.ledger import Ledger
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rule_book import RuleBook
 from loyalty.rules import referral as rules_of
-from loyalty.rules.commands import Accrue, Command, Posted, Reverse
+from loyalty.rules.commands import Accrue, Clawback, Command, Posted, Reverse
 from loyalty.rules.promo_codes import SHORT_PAYLOAD, code_of, spellings
 from loyalty.rules.referral import CHAIN_MAX, DAY, Invitation, ReferralRules
 from loyalty.sql import referral as sql
@@ -40,11 +40,15 @@ class Friends:
 
 
 class Referrals:
-    def __init__(self, clock: Clock, ledger: Ledger, rules: ReferralRules, book: RuleBook) -> None:
+    def __init__(self, clock: Clock, ledger: Ledger, book: RuleBook) -> None:
         self._clock = clock
         self._ledger = ledger
-        self.rules = rules
         self._book = book
+
+    @property
+    def rules(self) -> ReferralRules:
+        """Those in force, by which friends are accepted; a gift goes by those of its receipt."""
+        return self._book.rules.referral
 
     def _now(self) -> int:
         return to_micros(self._clock.now())
@@ -126,34 +130,33 @@ class Referrals:
             if row["state"] not in ("due", "undone"):
                 return  # somebody else has just settled it
             given = (row["friend_accrual_id"], row["referrer_accrual_id"])
+            rules = (await self._book.of(row["rules_revision"])).rules
             if given == (None, None):
-                await self._give(friend_id, referrer_id, row)
-            elif self._is_still_earned(row):
+                await self._give(friend_id, referrer_id, row, rules.referral)
+            elif row["receipt_state"] == "committed" and rules_of.is_still_earned(
+                row["kept_minor"], rules.referral
+            ):
                 await query(sql.REWARDED, None, friend_id, *given, self._now())
             else:
-                await self._take_back(friend_id, referrer_id, row)
+                await self._take_back(friend_id, referrer_id, row, rules.cancel_clawback)
 
-    def _is_still_earned(self, row: Any) -> bool:
-        stands = row["receipt_state"] == "committed"
-        return stands and rules_of.is_still_earned(row["kept_minor"], self.rules)
-
-    async def _give(self, friend_id: int, referrer_id: int, row: Any) -> None:
+    async def _give(self, friend_id: int, referrer_id: int, row: Any, rules: ReferralRules) -> None:
         is_first = row["receipt_state"] == "committed" and rules_of.is_rewarded(
             paid_minor=row["kept_minor"],
             at=row["at"],
             joined_at=row["joined_at"],
-            rules=self.rules,
+            rules=rules,
         )
         if not is_first:
             await query(sql.WAITS_AGAIN, None, friend_id, self._now())
             return
         [[rewarded]] = await query(sql.REWARDED_FRIENDS, None, referrer_id)
-        gifts = {"friend": (friend_id, self.rules.friend_points)}
-        if rules_of.is_referrer_rewarded(rewarded, self.rules):
-            gifts["referrer"] = (referrer_id, self.rules.referrer_points)
-        now = self._now()
+        gifts = {"friend": (friend_id, rules.friend_points)}
+        if rules_of.is_referrer_rewarded(rewarded, rules):
+            gifts["referrer"] = (referrer_id, rules.referrer_points)
+        now, number = self._now(), row["receipt_id"]
         commands = {
-            role: self._gift(role, account_id, points, row["receipt_id"], now)
+            role: _gift(account_id, points, now, rules, key=f"referral:{number}:{role}")
             for role, (account_id, points) in gifts.items()
             if points
         }
@@ -164,21 +167,10 @@ class Referrals:
             account_id, points = gifts[role]
             await self._tell("referral.rewarded", role, account_id, points)
 
-    def _gift(self, role: str, account_id: int, points: int, receipt_id: int, now: int) -> Accrue:
-        days = self.rules.points_live_days
-        available_at = now + self.rules.pending_days * DAY
-        return Accrue(
-            key=f"referral:{receipt_id}:{role}",
-            account_id=account_id,
-            points=points,
-            at=now,
-            available_at=available_at,
-            expires_at=available_at + days * DAY if days else NEVER,
-            reason="referral",
-        )
-
-    async def _take_back(self, friend_id: int, referrer_id: int, row: Any) -> None:
-        now, revision = self._now(), await self._book.of(row["rules_revision"])
+    async def _take_back(
+        self, friend_id: int, referrer_id: int, row: Any, clawback: Clawback
+    ) -> None:
+        now = self._now()
         given = (
             ("friend", friend_id, row["friend_accrual_id"]),
             ("referrer", referrer_id, row["referrer_accrual_id"]),
@@ -189,7 +181,7 @@ class Referrals:
                 account_id=account_id,
                 transaction_id=accrual_id,
                 at=now,
-                clawback=revision.rules.cancel_clawback,
+                clawback=clawback,
                 reason="referral",
             )
             for role, account_id, accrual_id in given
@@ -214,6 +206,19 @@ class Referrals:
     async def _tell(self, kind: str, role: str, account_id: int, points: int) -> None:
         at: datetime = from_micros(self._now())
         await events.record(kind, account_id, at, {"role": role, "points": points})
+
+
+def _gift(account_id: int, points: int, now: int, rules: ReferralRules, *, key: str) -> Accrue:
+    days, available_at = rules.points_live_days, now + rules.pending_days * DAY
+    return Accrue(
+        key=key,
+        account_id=account_id,
+        points=points,
+        at=now,
+        available_at=available_at,
+        expires_at=available_at + days * DAY if days else NEVER,
+        reason="referral",
+    )
 
 
 _NOTHING_LEFT = (No.NOTHING_TO_TAKE_BACK, No.ALREADY_REVERSED)

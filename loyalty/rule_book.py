@@ -116,7 +116,7 @@ class RuleBook:
         """A revision by its number, which something in the database has named."""
         if number not in self._known:
             [row] = await query(_NUMBERED, None, number)
-            self._known[number] = _revision(row)
+            self._known[number] = self._revision(row)
         return self._known[number]
 
     async def find(self, number: int) -> Revision | None:
@@ -124,12 +124,12 @@ class RuleBook:
         if number in self._known and number > 0:
             return self._known[number]
         rows = await query(_NUMBERED, None, number)
-        return _revision(rows[0]) if rows else None
+        return self._revision(rows[0]) if rows else None
 
     async def history(self, *, limit: int = 20, before: int | None = None) -> list[Revision]:
         """The latest first; `before` is a number to page on."""
         rows = await query(_HISTORY, None, before or 1 << 62, limit)
-        return [_revision(row) for row in rows]
+        return [self._revision(row) for row in rows]
 
     async def save(
         self, document: ProgrammeDocument, *, by: str, comment: str, base: int | None = None
@@ -154,10 +154,10 @@ class RuleBook:
     ) -> Revision:
         async with transaction():
             rows = await query(_LATEST)
-            latest = _revision(rows[0]) if rows else self._settings
+            latest = self._revision(rows[0]) if rows else self._settings
             if base is not None and base != latest.number:
                 raise DeclinedError(refuse(No.RULES_OUTDATED, revision=latest.number))
-            rules = document.rules()
+            rules = document.rules(self._settings.rules.referral)
             if rules == latest.rules:
                 raise DeclinedError(refuse(No.RULES_UNCHANGED, revision=latest.number))
             if rules.currency != latest.rules.currency and (await query(_HAS_RECEIPTS))[0]["yes"]:
@@ -167,18 +167,17 @@ class RuleBook:
             if (rules.tiers, rules.timezone) != (latest.rules.tiers, latest.rules.timezone):
                 await query(_ASSESS_ALL)
             [row] = await query(_NUMBERED, None, number)
-            return _revision(row)
+            return self._revision(row)
 
     async def _insert(self, number: int, by: str, comment: str, document: str) -> None:
         at = to_micros(self._clock.now())
         await query(_INSERT, None, number, at, by, comment, document)
 
-
-def _revision(row: Any) -> Revision:
-    document = ProgrammeDocument.model_validate_json(row["document"])
-    return Revision(
-        row["number"], from_micros(row["at"]), row["saved_by"], row["comment"], document.rules()
-    )
+    def _revision(self, row: Any) -> Revision:
+        document = ProgrammeDocument.model_validate_json(row["document"])
+        rules = document.rules(self._settings.rules.referral)
+        at = from_micros(row["at"])
+        return Revision(row["number"], at, row["saved_by"], row["comment"], rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,11 +110,12 @@ def headline(language: str, rules: ProgrammeRules) -> str:
 
 
 def sentences(language: str, rules: ProgrammeRules) -> list[str]:
-    """The rules of earning, spending and tiers, a sentence each."""
+    """The rules of earning, spending, tiers and invitations, a sentence each."""
     return [
         *_earning(language, rules),
         *_spending(language, rules),
         *_tiers(language, rules),
+        *_referral(language, rules),
     ]
 
 
@@ -198,6 +199,21 @@ def _tier(language: str, rules: ProgrammeRules, tier: Tier) -> str:
     least = money(language, tier.from_minor, rules.currency)
     return gettext(
         language, "Tier “{name}”: from {sum} in twelve months, {percent}% back.", **said, sum=least
+    )
+
+
+def _referral(language: str, rules: ProgrammeRules) -> Iterator[str]:
+    referral = rules.referral
+    if not referral.is_on:
+        yield gettext(language, "Nothing is given for bringing a friend.")
+        return
+    yield gettext(
+        language,
+        "Who brings a friend gets {hers}, the friend {friends}, "
+        "for a first purchase of {sum} or more.",
+        hers=points(language, referral.referrer_points),
+        friends=points(language, referral.friend_points),
+        sum=money(language, referral.min_paid_minor, rules.currency),
     )
 
 

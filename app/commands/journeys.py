@@ -35,7 +35,7 @@ async def _open() -> Journeys:
     settings, clock = load_settings(**overrides), SystemClock()
     await BOOK.refresh(at_once=True)
     programme = build_programme(clock=clock, secret=b"no codes here" * 3,
-                                rules=settings.programme.rules())  # fmt: skip
+                                rules=settings.rules())  # fmt: skip
     await publish_house(HOUSE_JOURNEYS, at=clock.now())
     opened = Journeys(clock, programme)
     await opened.shelf.refresh()

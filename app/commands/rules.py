@@ -39,7 +39,7 @@ async def open_book(*, adopt: bool = False) -> RuleBook:
     """The rules as they are in force. `adopt`: what the settings say may become a revision."""
     from app.settings import load_settings  # noqa: PLC0415 - after the first line
 
-    book = RuleBook(SystemClock(), load_settings(**overrides).programme.rules())
+    book = RuleBook(SystemClock(), load_settings(**overrides).rules())
     await (book.open() if adopt else book.refresh())
     return book
 

@@ -122,7 +122,7 @@ async def _build(console: Console, settings: Settings, path: Path) -> None:
 
         now = SystemClock().now()
         async with database(f"sqlite://{building}"):
-            seeded = await seed(VirtualClock(now), settings.programme.rules(), progress)
+            seeded = await seed(VirtualClock(now), settings.rules(), progress)
         lived = settings.model_copy(update={"database_url": f"sqlite://{building}"})
         await live_lately(lived, demo_secret(path.parent), now, progress)
     building.rename(path)

@@ -8,6 +8,7 @@ from loyalty.rules.commands import Clawback
 from loyalty.rules.earning import Pricing
 from loyalty.rules.earning_rules import EarningRules, Multiplier
 from loyalty.rules.reasons import Reason
+from loyalty.rules.referral import ReferralRules
 from loyalty.rules.tiers import TierRules
 
 
@@ -42,6 +43,7 @@ class ProgrammeRules:
     offline_days_max: int = 3
     earning: EarningRules = field(default_factory=EarningRules)
     tiers: TierRules = field(default_factory=TierRules)
+    referral: ReferralRules = field(default_factory=ReferralRules)
 
     def name_of(self, reason: Reason, language: str) -> str | None:
         """The name of the multiplier or of the tier that a reason is about."""

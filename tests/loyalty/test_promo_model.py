@@ -7,6 +7,7 @@ the purchase that brought the gift still deserves it, is worked out here from th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,9 +60,8 @@ class ProgrammeAgainstAuditor(TillsAgainstAuditor):
         assert await self.programme.referrals.accept(self.her, code) == self.other
 
     def build(self) -> Programme:
-        return build_programme(
-            clock=self.clock, secret=SECRET, rules=self.rules_, referral=REFERRAL
-        )
+        rules = replace(self.rules_, referral=REFERRAL)
+        return build_programme(clock=self.clock, secret=SECRET, rules=rules)
 
     @initialize(promptly=st.booleans())
     def pace(self, promptly: bool) -> None:

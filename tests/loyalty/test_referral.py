@@ -227,7 +227,7 @@ async def test_a_return_that_leaves_less_than_the_least_sum_takes_it_back(
 async def test_a_small_return_opens_no_place_for_one_friend_too_many(
     programme: Programme, anna: CustomerView
 ) -> None:
-    programme.referrals.rules = replace(RULES, friends_max=1)
+    await save(programme, replace(programme.rules, referral=replace(RULES, friends_max=1)))
     boris, vera, till = await person(programme, 2), await person(programme, 3), TillHand(programme)
     for friend in (boris, vera):
         await bring(programme, anna, friend)
@@ -238,6 +238,23 @@ async def test_a_small_return_opens_no_place_for_one_friend_too_many(
     await programme.referrals.settle()
     assert (await points(programme, anna), await points(programme, vera)) == (200, 125)
     assert not (await verify()).findings
+
+
+async def test_a_gift_goes_by_the_rules_of_the_receipt_that_earned_it(
+    programme: Programme, anna: CustomerView
+) -> None:
+    await save(programme, replace(programme.rules, referral=replace(RULES, referrer_points=300)))
+    boris, till = await person(programme, 2), TillHand(programme)
+    await bring(programme, anna, boris)
+    await till.sell(boris.card_number, "R1", "500.00", "100.00")
+    dearer = replace(RULES, referrer_points=10, min_paid_minor=900_00)
+    await save(programme, replace(programme.rules, referral=dearer))
+    assert programme.referrals.rules == dearer
+    await programme.referrals.settle()
+    assert await points(programme, anna) == 300
+    await till.take_back("R1", "B1", [Back(2, 1000)])
+    await programme.referrals.settle()
+    assert await points(programme, anna) == 300
 
 
 async def test_cancelled_before_anybody_was_paid(programme: Programme, anna: CustomerView) -> None:

@@ -50,7 +50,7 @@ class Player:
 
     def rules(self, words: list[str]) -> None:
         """Forget the rules before; what follows is `name value`, as in the document."""
-        self.document = {"earning": {"multipliers": []}, "tiers": {"levels": []}}
+        self.document = {"earning": {"multipliers": []}, "tiers": {"levels": []}, "referral": {}}
         self.holding = Holding()
         for name, value in zip(words[::2], words[1::2], strict=True):
             self.document[name] = int(value)

@@ -11,6 +11,7 @@ from loyalty.programme_basics import ProgrammeBasics
 from loyalty.programme_changes import differences
 from loyalty.programme_document import ProgrammeDocument, Wrong, read_document
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.referral import ReferralRules
 
 
 def document(**parts: Any) -> ProgrammeDocument:
@@ -33,8 +34,17 @@ def test_a_document_survives_being_written_and_read() -> None:
     assert ProgrammeDocument.of(PHARMACY.rules()) == PHARMACY
 
 
+def test_who_does_not_speak_of_referral_leaves_it_to_the_settings() -> None:
+    settings = ReferralRules(friend_points=7)
+    assert document().rules(settings).referral == settings
+    said = document(referral={"friend_points": 0, "referrer_points": 0})
+    assert not said.rules(settings).referral.is_on
+
+
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"earn_permil": 5}, "earn_permil", "Extra inputs"),
+    ({"referral": {"friend": 5}}, "referral.friend", "Extra inputs"),
+    ({"referral": {"within_days": -1}}, "referral.within_days", "greater than or equal"),
     ({"earn_permille": 1001}, "earn_permille", "less than or equal to 1000"),
     ({"timezone": "Moscow"}, "timezone", "not a time zone"),
     (multiplier(code="Vitamins"), "earning.multipliers[0].code", "match pattern"),
