@@ -225,7 +225,7 @@ def _assemble(
         telephones=None if outside is None else outside.telephones,
     )
     pacer = _pacer(redis) if outside is None else outside.pacer
-    messenger = MessengerChannel(fronts.bots, None if push is None else push.channel.ring)
+    messenger = MessengerChannel(fronts.bots, None if push is None else push.bell(pacer))
     replies = RepliesFirst(pacer, messenger.limits, "telegram")
     if fronts.telegram is not None:
         fronts.telegram.session.middleware(replies)

@@ -1,6 +1,6 @@
 """The web push channel that the settings name, where browsers subscribe, and what they report."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,14 @@ from app.errors import SettingsError
 from app.settings import PREFIX, Settings
 from loyalty.clock import Clock
 from loyalty.keys import derive_key
-from messaging.channels.base import Report
+from messaging.channels.base import Outgoing, Report, SendResult
 from messaging.channels.email.tokens import Tokens
 from messaging.channels.webpush.channel import WebPushChannel, WebPushOptions
 from messaging.channels.webpush.endpoints import Services
 from messaging.channels.webpush.vapid import KeyRefusedError, Vapid, VapidKey
+from messaging.pacing import Pacer, claims_of
 from messaging.push_reports import add_push_reports
-from messaging.push_subscriptions import PushDesk
+from messaging.push_subscriptions import ADDRESS_KIND, PushDesk
 from messaging.statuses import take_reports
 
 
@@ -28,6 +29,16 @@ class PushRoom:
     desk: PushDesk
     tokens: Tokens
     clock: Clock
+
+    def bell(self, pacer: Pacer) -> Callable[[Outgoing], Awaitable[SendResult]]:
+        """Rings beside messages. The provider counts rings too; they do not wait for their turn."""
+
+        async def ring(outgoing: Outgoing) -> SendResult:
+            limits, units = self.channel.limits, self.channel.units(outgoing.body)
+            await pacer.debit(claims_of(limits, ADDRESS_KIND, "", units))
+            return await self.channel.ring(outgoing)
+
+        return ring
 
     def add_reports(self, app: web.Application) -> None:
         """Listen to the notifications."""
