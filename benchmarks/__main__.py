@@ -11,7 +11,7 @@ from rich.table import Table
 
 import benchmarks
 
-HELPERS = {"harness", "__main__", "dispatch_parts", "promo_parts"}
+HELPERS = {"harness", "__main__", "dispatch_parts", "promo_parts", "refill_parts"}
 
 
 def main() -> int:

@@ -128,18 +128,21 @@ def recorded_at(at: datetime, now: datetime) -> datetime:
 
 def visits_of(
     person: Person, chance: random.Random, now: datetime
-) -> Iterator[tuple[datetime, Good | None]]:
-    """When she comes, and for which standing medicine if for one. Never the same moment twice."""
+) -> Iterator[tuple[datetime, Sold | None]]:
+    """When she comes, and for how much of which standing medicine if for one. Never the same moment
+    twice."""
     last = min(now - timedelta(minutes=5), person.left_at or now)
     yield from ((at, None) for at in (person.joined_at + timedelta(minutes=3),) if at < last)
     for course in person.courses:
         at = person.joined_at + timedelta(days=chance.uniform(0.5, course.days))
         while at < last:
             moment = _opening_hours(at, person, chance)
+            packs = 2 if chance.random() < 0.18 else 1
             if person.joined_at < moment < last:
-                yield moment, course.good
-            # People buy a little before the pack is empty, or a little after.
-            at += timedelta(days=max(7.0, chance.gauss(course.days, course.days * 0.08)))
+                yield moment, Sold(course.good, packs)
+            # People buy a little before the last pack is empty, or a little after.
+            lasts = chance.gauss(course.days * packs, course.days * 0.08)
+            at += timedelta(days=max(7.0, lasts))
     days = max(0.0, (last - person.joined_at).total_seconds() / 86_400)
     for _ in range(int(days / 365 * person.visits + chance.random())):
         at = person.joined_at + timedelta(days=chance.random() * days)
@@ -164,12 +167,12 @@ _UTC_OFFSETS = {
 
 
 def basket_of(
-    person: Person, course: Good | None, at: datetime, chance: random.Random
+    person: Person, course: Sold | None, at: datetime, chance: random.Random
 ) -> list[Sold]:
     count = min(LINES_MAX, 1 + ceil(chance.expovariate(0.9)) - (1 if course else 0))
     chosen: dict[str, Sold] = {}
     if course is not None:
-        chosen[course.sku] = Sold(course, 2 if chance.random() < 0.18 else 1)
+        chosen[course.good.sku] = course
     by_need = goods_by_need()
     for _ in range(count * 3):
         if len(chosen) >= count:

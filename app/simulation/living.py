@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.demo.catalogue import Good
-from app.demo.history import visits_of
+from app.demo.history import Sold, visits_of
 from app.simulation import acting, tills
 from app.simulation.auditing import Auditor
 from app.simulation.marketer import Marketer
@@ -161,7 +160,7 @@ class Year:
 
         return deed
 
-    def _visiting(self, life: Life, course: Good | None) -> Deed:
+    def _visiting(self, life: Life, course: Sold | None) -> Deed:
         async def deed() -> None:
             bought = await tills.buy(self._world, life, course)
             if bought is None:

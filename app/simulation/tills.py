@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.demo.catalogue import Good
 from app.demo.history import Sold, basket_of
 from app.demo.telling import Seat
 from app.simulation.people import GIVES_ALL_BACK, Life
@@ -24,7 +23,7 @@ class Bought:
     quantities_milli: Sequence[int]
 
 
-async def buy(world: World, life: Life, course: Good | None) -> Bought | None:
+async def buy(world: World, life: Life, course: Sold | None) -> Bought | None:
     """She comes to her shop; None when the till did not take it, which is counted."""
     person, dice = life.person, life.dice
     lines = [_line(sold) for sold in basket_of(person, course, world.now, dice)]
