@@ -1,6 +1,6 @@
 """A shop with the chat on its site, as a browser sees it; and who comes to it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from bot.webchat.server import WebchatOptions, add_webchat
 from bot.webchat.session import make_webchat_bot
 from bot.webchat.transcript import Transcript
 from loyalty.clock import SystemClock
-from loyalty.programme import build_programme
+from loyalty.programme import Programme, build_programme
 from loyalty.rules.programme import ProgrammeRules
 from messaging.attention import Attention
 from messaging.models import ChatThread
@@ -47,6 +47,7 @@ class Shop:
     bot: Bot
     codes: list[str]
     heard: Heard
+    programme: Programme
     complaints: list[str] = field(default_factory=list)
 
     async def says(self, text: str) -> None:
@@ -56,10 +57,14 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(
-    database_url: str, options: WebchatOptions | None = None, app: web.Application | None = None
+    database_url: str,
+    options: WebchatOptions | None = None,
+    app: web.Application | None = None,
+    adorn: Callable[[web.Application, Programme], None] | None = None,
 ) -> AsyncIterator[Shop]:
     """A shop on a migrated database. `/` has the chat from its own address, `/abroad` from
-    127.0.0.1, wherever the page itself comes from. `app` may have more on it."""
+    127.0.0.1, wherever the page itself comes from. `app` may have more on it, or get it by
+    `adorn`."""
     clock, codes = SystemClock(), list[str]()
 
     async def send_code(_phone: str, code: str, _language: str) -> None:
@@ -80,12 +85,14 @@ async def open_shop(
         app.router.add_get("/abroad", site)
         heard = Heard(clock)
         add_webchat(app, programme, dispatcher, bot, options, attention=heard)
+        if adorn is not None:
+            adorn(app, programme)
         runner = web.AppRunner(app, shutdown_timeout=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         server = Server(runner)
         await server.connect()
-        yield Shop(server, bot, codes, heard)
+        yield Shop(server, bot, codes, heard, programme)
 
 
 async def visitor(context: BrowserContext, shop: Shop, url: str = "") -> Customer:

@@ -13,8 +13,11 @@ from playwright.async_api import Browser, Page, expect
 from app.database import database
 from loyalty import consents
 from loyalty.clock import SystemClock, VirtualClock
+from loyalty.database import transaction
 from loyalty.programme import build_programme
 from loyalty.rules.programme import ProgrammeRules
+from loyalty.rules.surveys import NPS
+from loyalty.surveys import Surveys
 from messaging.attention import Attention
 from messaging.optin import OptIns
 from messaging.preferences import preferences_of
@@ -77,6 +80,14 @@ async def anna(topic: str = "marketing") -> tuple[int, str, str]:
     return customer, *(url.removeprefix(LINKS.public_url) for url in (leave, choose))
 
 
+async def asked() -> tuple[int, str]:
+    """Somebody with a survey to answer: the sheet, and the path of its page."""
+    customer = await customer_with(("email", "olga@example.com"))
+    async with transaction():
+        sheet = await Surveys(SystemClock()).hand_out(NPS, customer, key="k")
+    return sheet, LINKS.survey(sheet).removeprefix(LINKS.public_url)
+
+
 async def reader(
     browser: Browser,
     size: tuple[int, int] = PHONE,
@@ -137,6 +148,26 @@ async def test_she_chooses_with_the_keyboard_alone(browser: Browser, server: Ser
     await expect(page.get_by_role("button", name="Отключить всю рекламу")).to_have_count(0)
 
 
+async def test_a_survey_is_answered_with_the_thumb(browser: Browser, server: Server) -> None:
+    sheet, path = await asked()
+    page = await reader(browser)
+    await page.goto(f"{server.url}{path}?score=9")
+    await photographed(page, "survey-asked")
+    await page.get_by_role("button", name="Отправить оценку: 9").click()
+    await page.get_by_role("button", name="2", exact=True).click()
+    await expect(page.get_by_text("Ваша оценка: 2 из 10")).to_be_visible()
+    await page.get_by_role("checkbox", name="Цены").check()
+    await page.get_by_label("Что произошло").fill("Дорого")
+    await photographed(page, "survey-why")
+    await page.get_by_role("button", name="Отправить").click()
+    await expect(page.get_by_role("status")).to_contain_text("разберёмся")
+    found = await Surveys(SystemClock()).sheet(sheet)
+    assert found is not None
+    assert found.answers == {"score": ["2"], "why": ["price"], "words": ["Дорого"]}
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE[0]
+
+
 @pytest.mark.parametrize("size", [PHONE, (320, 640), DESKTOP], ids=["phone", "small", "desktop"])
 @pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_every_page_fits(
@@ -144,7 +175,9 @@ async def test_every_page_fits(
 ) -> None:
     """Nothing is wider than the screen, and no control is too small for a thumb."""
     _, leave, choose = await anna()
-    for name, path in (("leave", leave), ("choose", choose), ("gone", "/u/gone")):
+    _, survey = await asked()
+    pages = (("leave", leave), ("choose", choose), ("gone", "/u/gone"), ("survey", survey))
+    for name, path in pages:
         page = await reader(browser, size, colours)
         await page.goto(server.url + path)
         await expect(page.get_by_role("heading").first).to_be_visible()
