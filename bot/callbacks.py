@@ -1,8 +1,9 @@
 """What inline buttons carry. Each class is one question; a button's data fits 64 bytes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from aiogram.filters.callback_data import CallbackData
+from pydantic import Field
 
 
 class LanguageChoice(CallbackData, prefix="language"):
@@ -82,10 +83,14 @@ class QuietChoice(CallbackData, prefix="quiet"):
     end: int
 
 
+RowId = Annotated[int, Field(ge=1, lt=1 << 63)]
+"""A row's number. A client of Telegram may send any data: what fits no row is no button."""
+
+
 class SheetAnswer(CallbackData, prefix="ask"):
     """An answer to a question of a survey. Of several options `wanted` says on or off."""
 
-    sheet: int
+    sheet: RowId
     question: str
     value: str
     wanted: bool
@@ -94,7 +99,7 @@ class SheetAnswer(CallbackData, prefix="ask"):
 class SheetPage(CallbackData, prefix="sheet"):
     """A question of a survey to go to; "end" after the last one."""
 
-    sheet: int
+    sheet: RowId
     page: str
 
 

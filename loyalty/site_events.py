@@ -113,12 +113,13 @@ class SiteEvents:
     async def forget_old(self) -> int:
         """Strangers' events after a month, customers' after a year; how many went."""
         now, gone = self._clock.now(), 0
-        limits = (
-            to_micros(now - timedelta(days=KEPT_OF_STRANGERS_DAYS)),
-            to_micros(now - timedelta(days=KEPT_DAYS)),
-        )
-        while rows := await query(sql.FORGET, None, *limits, FORGOTTEN_AT_ONCE):
-            gone += len(rows)
+        for text, days in (
+            (sql.FORGET_STRANGERS, KEPT_OF_STRANGERS_DAYS),
+            (sql.FORGET_ALL, KEPT_DAYS),
+        ):
+            before = to_micros(now - timedelta(days=days))
+            while rows := await query(text, None, before, FORGOTTEN_AT_ONCE):
+                gone += len(rows)
         return gone
 
     async def _named(self, site: KnownSite, batch: Batch, now: datetime) -> int | Refusal | None:

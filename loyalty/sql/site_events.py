@@ -46,9 +46,11 @@ NAMES = (
     "SELECT sku, name FROM product WHERE sku IN (SELECT value FROM json_each($1))",
 )
 
-# Oldest first, a page at a time. EXPLAIN: the index on received_at.
-FORGET = """
+# Oldest first, a page at a time. EXPLAIN: site_event_strangers; the index on received_at.
+_FORGET = """
 DELETE FROM site_event WHERE id IN (
-  SELECT id FROM site_event WHERE received_at < $1 AND (customer_id IS NULL OR received_at < $2)
-  ORDER BY received_at LIMIT $3) RETURNING id
+  SELECT id FROM site_event WHERE received_at < $1 {whose} ORDER BY received_at LIMIT $2)
+RETURNING id
 """
+FORGET_STRANGERS = _FORGET.format(whose="AND customer_id IS NULL")
+FORGET_ALL = _FORGET.format(whose="")

@@ -132,6 +132,7 @@ async def test_another_ones_buttons_say_nothing(stage: Stage, programme: Program
     for data in (
         f"ask:{number}:score:9:1", f"ask:{number}:why:price:1", f"sheet:{number}:end",
         "ask:5:score:9:1", f"sheet:{number}:nothing", f"ask:{number}:nothing:9:1", "ask:x:y:z:1",
+        f"ask:{1 << 63}:score:9:1", "ask:0:score:9:1", f"sheet:{10**25}:end",
     ):  # fmt: skip
         await olga.click_data(message["message_id"], data)
         assert olga.screen.toasts != [], data
