@@ -238,7 +238,7 @@ class Batch:
 
 def _promised(journey: Journey, step: Send) -> int | None:
     """The points of the gift that comes later, for an invitation to earn it."""
-    later = journey.steps[[each.name for each in journey.steps].index(step.name) :]
+    later = journey.steps[journey.steps.index(step) :]
     return next((each.points for each in later if isinstance(each, Reward) and each.points), None)
 
 

@@ -8,6 +8,7 @@ named goes on to the next step. Ways lead forward only, so that no step is taken
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 END = "end"
@@ -165,7 +166,7 @@ class Do:
 Step = Send | Wait | Branch | Split | Reward | Do
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Journey:
     """`goal` is what it is to bring about, `leave` what makes the rest of it needless; both are
     asked at each waking, and by the dispatcher right before a message goes.
@@ -181,15 +182,20 @@ class Journey:
     goal: Check | None = None
     leave: Sequence[Check] = ()
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[Step, str]]:
+        """Each step, and the name of the one that is written after it."""
+        following = [*(step.name for step in self.steps[1:]), END]
+        return {step.name: (step, after) for step, after in zip(self.steps, following, strict=True)}
+
     def step(self, name: str) -> Step | None:
-        return next((step for step in self.steps if step.name == name), None)
+        found = self._by_name.get(name)
+        return None if found is None else found[0]
 
     def after(self, name: str, edge: str = "") -> str:
         """The name of the step that follows this end of a step, or END."""
-        names = [step.name for step in self.steps]
-        place = names.index(name)
-        following = names[place + 1] if place + 1 < len(names) else END
-        return self.steps[place].on.get(edge, following)
+        step, following = self._by_name[name]
+        return step.on.get(edge, following)
 
     @property
     def first(self) -> str:

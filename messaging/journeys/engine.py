@@ -33,7 +33,7 @@ from messaging.optin import OptIns
 from messaging.outbox import Claimed
 from messaging.wakeups import Wakeups
 
-BATCH = 500
+BATCH = 1_000
 POLL_S = 1.0
 SCAN_S = 60.0
 OFF_AGAIN = timedelta(hours=1)
