@@ -5,12 +5,14 @@ the ledger by its proof; every message has to tell why it went or did not; and o
 nobody's birthday may have been passed over.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from app.demo.catalogue import goods
 from app.simulation.findings import Findings
 from app.simulation.people import LEAP_BORN, Life
 from app.simulation.receivers import Arrival
@@ -41,6 +43,18 @@ PROMISES = (
     Promise("NPS, 90 days", 1, 90 * _DAY, kind="nps"),
 )
 _WEEK = 7 * _DAY
+_WORD = re.compile(r"[^\W\d_]{4,}")
+
+
+def _first_words(prescribed: bool) -> frozenset[str]:
+    """Of the products' names: what a medicine is called."""
+    words = (_WORD.search(good.name.casefold()) for good in goods()
+             if good.prescription_only == prescribed)  # fmt: skip
+    return frozenset(found[0] for found in words if found)
+
+
+PRESCRIBED = _first_words(True) - _first_words(False)
+"""What only medicines on prescription are called."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -86,6 +100,7 @@ class Auditor:
         got = self._got[life.number]
         self._check_once(got, arrival, told, where)
         self._check_quiet(life, arrival, told, where)
+        self._check_drugs(arrival, told, where)
         if told.topic == "service":
             return
         self._check_wish(life, arrival, told, where)
@@ -129,6 +144,14 @@ class Auditor:
         minute = local.hour * 60 + local.minute
         if (begin <= minute < end) if begin <= end else (minute >= begin or minute < end):
             self.findings.add("woke somebody", f"{where}: {told.dedupe_key}")
+
+    def _check_drugs(self, arrival: Arrival, told: Told, where: str) -> None:
+        """Prescription medicines are not advertised, nor named where others may read it."""
+        if told.topic != "marketing" and arrival.address_kind != "phone":
+            return
+        self.findings.checked["medicines unnamed"] += 1
+        if named := PRESCRIBED & set(_WORD.findall(arrival.text.casefold())):
+            self.findings.add("named a medicine", f"{where}: {min(named)}, {told.dedupe_key}")
 
     def _zone(self, life: Life) -> str:
         """Signed up at the till: that of the shop; in a chat: the programme's."""

@@ -21,12 +21,16 @@ from app.simulation.people import (
     CHANGES_SETTINGS,
     DEAD_ADDRESS,
     GIVES_BACK,
+    VISITS_SITE,
     Life,
 )
 from app.simulation.receivers import Arrival
+from app.simulation.shop_site import ShopSite
 from app.simulation.world import Told, World
 
 AUDIT_HOUR_UTC = 0
+SITE_DAYS = 15.0
+"""About so many days from one visit of the site to the next."""
 _HOUR = timedelta(hours=1)
 
 
@@ -65,10 +69,12 @@ class Year:
         self._inviters: list[Life] = []
         self._marketer = Marketer(world)
         self._operator = Operator(world)
+        self._site: ShopSite | None = None
 
     async def run(self, progress: Callable[[int], None]) -> None:
         """Live it. `progress` gets the number of days that are over."""
         world, rounds = self._world, 0
+        self._site = await ShopSite.open(world)
         for life in world.crowd:
             self._at(life.person.joined_at, self._joining(life))
         for at, deed in self._marketer.plan(self._start, self._end):
@@ -118,6 +124,8 @@ class Year:
                 visits_of(life.person, life.dice, self._end), key=lambda visit: visit[0]
             ):
                 self._at(at, self._visiting(life, course))
+            if life.happens(VISITS_SITE):
+                self._in(life, SITE_DAYS, self._browsing(life))
             if life.front == "none":
                 return
             character = life.character
@@ -157,6 +165,14 @@ class Year:
             await acting.ask_for_referral_code(self._world, life)
             if life.referral_code:
                 self._inviters.append(life)
+
+        return deed
+
+    def _browsing(self, life: Life) -> Deed:
+        async def deed() -> None:
+            assert self._site is not None
+            await self._site.visit(life)
+            self._in(life, SITE_DAYS, self._browsing(life))
 
         return deed
 

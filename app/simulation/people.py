@@ -93,6 +93,8 @@ CHANGES_SETTINGS = 0.06
 """Chance that she sets how often or when she is written to, some time after joining."""
 ADDS_MEDICINE = 0.1
 """Chance that she keeps a medicine in the chat that she has not bought here."""
+VISITS_SITE = 0.35
+"""Chance that she uses the chain's site at all; then about twice a month."""
 BROUGHT = 0.12
 """Chance that a newcomer was sent by a friend, if any friend sends."""
 
