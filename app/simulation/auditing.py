@@ -42,6 +42,7 @@ PROMISES = (
     Promise("marketing, 30 days", 5, 30 * _DAY, topic="marketing"),
     Promise("NPS, 90 days", 1, 90 * _DAY, kind="nps"),
 )
+MANY = 10
 _WEEK = 7 * _DAY
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
@@ -203,8 +204,9 @@ class Auditor:
     # at the end
 
     async def year(self) -> None:
-        """What only the whole of it shows: birthdays, and what became of the unhappy."""
+        """What only the whole of it shows: birthdays, the unhappy, journeys without a word."""
         await self._check_detractors()
+        await self._check_journeys_speak()
         greeted = await _birthdays()
         for life in self._lives:
             for day in self._birthdays_of(life):
@@ -222,6 +224,13 @@ class Auditor:
             self.findings.checked["detractors"] += 1
             if not row["tasks"]:
                 self.findings.add("detractor not called", f"sheet {row['id']}")
+
+    async def _check_journeys_speak(self) -> None:
+        """One out of which many have come and nobody was told anything is not connected."""
+        for row in await query(_JOURNEYS):
+            self.findings.checked["journeys"] += 1
+            if row["ended"] >= MANY and not row["messages"]:
+                self.findings.add("journey says nothing", f"{row['journey']}: {row['ended']}")
 
     def _birthdays_of(self, life: Life) -> list[date]:
         """Those for which there was time to greet: she was known eight days before."""
@@ -279,6 +288,11 @@ _DETRACTORS = """
         AND t.kind = 'detractor' AND t.opened_at >= s.answered_at
         AND t.due_at <= t.opened_at + $2) AS tasks
     FROM survey_sheet s WHERE s.score <= 6 AND s.changed_at < $1
+"""
+_JOURNEYS = """
+    SELECT e.journey, COUNT(e.ended_at) AS ended, (SELECT COUNT(*) FROM message m
+        WHERE m.source LIKE 'journey:' || e.journey || ':%') AS messages
+    FROM enrolment e GROUP BY e.journey
 """
 _BIRTHDAYS = """
     SELECT customer_id, created_at FROM message WHERE kind = 'birthday'

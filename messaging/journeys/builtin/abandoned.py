@@ -26,7 +26,9 @@ from messaging.journeys.facts import DAY_US
 from messaging.journeys.registry import Around, Entry, entry, words
 from messaging.journeys.stepping import Enrolled
 from messaging.notices import EventRow
+from messaging.policy.advertising import Drugs, named
 from messaging.records import as_rows, rowset
+from messaging.templates.saving import catalogue_drugs
 
 PRODUCTS = 5
 FAVOURITES_MIN = 3
@@ -180,7 +182,10 @@ async def _items(since: Mapping[int, int], kind: str) -> dict[int, dict[str, str
 async def left_on_site(
     enrolled: Sequence[Enrolled], _around: Around
 ) -> Mapping[int, dict[str, Any]]:
-    """What is in her cart now, or what she has looked at; nothing of a cart that is empty again."""
+    """What is in her cart now, or what she has looked at; nothing of a cart that is empty again.
+
+    Nor of a search for a prescription medicine: her own word for it is no less its name.
+    """
     found: dict[int, dict[str, Any]] = {}
     by_kind: dict[str, list[Enrolled]] = {}
     for each in enrolled:
@@ -188,9 +193,10 @@ async def left_on_site(
     for kind, together in by_kind.items():
         since = {each.customer_id: each.entered_at - _LOOKS_BACK[kind] for each in together}
         items = await _items(since, kind)
+        drugs = await catalogue_drugs() if kind == "site.search" else Drugs()
         for each in together:
             names = list(items.get(each.customer_id, {}).values())
-            if names or kind == "site.search":
+            if names or (kind == "site.search" and not named(each.data["query"], drugs)):
                 found[each.id] = {"products": names[-PRODUCTS:], "query": each.data["query"]}
     return found
 

@@ -7,6 +7,7 @@ import pytest
 from app.simulation.run import simulate
 from bot import settings_pages
 from loyalty.ledger.verify import Finding, Report
+from messaging.journeys.builtin import abandoned
 from messaging.policy import caps, consent, quiet_hours
 from messaging.policy.verdicts import Send
 
@@ -48,3 +49,14 @@ async def test_a_broken_promise_is_found(broken: str, monkeypatch: pytest.Monkey
         monkeypatch.setattr(where, name, instead)
     lived = await simulate(customers=25, days=12, seed=3)
     assert any(wrong.startswith(found) for wrong in lived.findings.wrong), lived.findings
+
+
+async def test_a_journey_that_nobody_hears_of_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its event says otherwise than it listens: it lets everybody out without a word."""
+
+    async def nothing(*_args: Any) -> dict[int, Any]:
+        return {}
+
+    monkeypatch.setattr(abandoned, "_items", nothing)
+    lived = await simulate(customers=60, days=24, seed=3)
+    assert set(lived.findings.wrong) == {"journey says nothing"}, lived.findings

@@ -82,3 +82,16 @@ async def test_a_favourite_taken_out_again_does_not_count(stage: Stage, site: Kn
     await page.tells("favourite", sku="mg", on=True)
     await stage.live(2 * DAY)
     assert await stage.sent("favourites") == ["favourites"]
+
+
+@pytest.mark.parametrize(
+    ("query", "reminders"), [("амоксициллин 500", []), ("магний", ["abandoned_search"])]
+)
+async def test_a_search_for_a_prescription_medicine_is_not_brought_up(
+    stage: Stage, site: KnownSite, query: str, reminders: list[str]
+) -> None:
+    await stage.join(PHONE)
+    await Page(stage, site).tells("search", query=query, found=3)
+    await stage.live(3 * DAY)
+    assert await stage.sent("abandoned_search") == reminders
+    assert "амоксициллин" not in "\n".join(stage.channel.texts).casefold()
