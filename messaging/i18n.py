@@ -6,6 +6,7 @@ sentences, with `{name}` where a value goes.
 """
 
 import io
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -27,6 +28,7 @@ from babel.numbers import (
 LANGUAGES = ("ru", "en")
 DEFAULT_LANGUAGE = "ru"
 DOMAIN = "kapsula"
+_STOPS = re.compile(r"(\bг\.(?:</\w+>)*)\.(?!\.)")
 
 
 @lru_cache(maxsize=256)
@@ -49,13 +51,18 @@ def catalogue(language: str) -> GNUTranslations:
 
 def gettext(language: str, message: str, **params: object) -> str:
     """The sentence in `language`; one that nobody has translated comes out in English."""
-    return catalogue(supported(language)).gettext(message).format(**params)
+    return one_full_stop(catalogue(supported(language)).gettext(message).format(**params))
 
 
 def ngettext(language: str, one: str, many: str, n: int, **params: object) -> str:
     """The plural form that fits `n`, which `{count}` in the text shows with digits grouped."""
     chosen = catalogue(supported(language)).ngettext(one, many, abs(n))
-    return chosen.format(**{"count": number(language, n)} | params)
+    return one_full_stop(chosen.format(**{"count": number(language, n)} | params))
+
+
+def one_full_stop(text: str) -> str:
+    """A Russian date ends in a full stop, `1 марта 2026 г.`, and so may a sentence: with one."""
+    return _STOPS.sub(r"\1", text) if "г." in text else text
 
 
 def points(language: str, n: int) -> str:

@@ -129,7 +129,7 @@ class Words:
             if length > self._length_max:
                 raise SecurityError(f"it grows longer than {self._length_max} characters")
             pieces.append(piece)
-        return "".join(pieces).strip()
+        return i18n.one_full_stop("".join(pieces).strip())
 
 
 def compiled(source: str, declared: Mapping[str, bool], *, escapes: bool, length_max: int) -> Words:
