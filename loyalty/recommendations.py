@@ -90,15 +90,7 @@ class Recommendations:
 
         `excluding` are skus that must not be among them.
         """
-        now, kept_back = self._clock.now(), self._book.rules.earning.not_earning
-        barred = sorted(kept_back.skus.union(excluding))
-        asked = (
-            customer_id,
-            to_micros(now - timedelta(days=HERS_DAYS)),
-            to_micros(now - timedelta(days=FRESH_DAYS)),
-            json.dumps(barred),
-            json.dumps(sorted(kept_back.categories)),
-        )
+        asked = self._asked(customer_id, excluding)
         best = rank((Pair(*tuple(row)) for row in await query(*sql.HER_PAIRS, *asked)), count)
         chosen = {each.sku for each in best}
         missing = count - len(best)
@@ -112,6 +104,17 @@ class Recommendations:
             for each in best
         ]
         return found + [Recommended(*names[sku], "popular") for sku in rest]
+
+    def _asked(self, customer_id: int, excluding: Collection[str]) -> tuple[int | str, ...]:
+        """What both questions are asked with: whose, since when, and what is not promoted."""
+        now, kept_back = self._clock.now(), self._book.rules.earning.not_earning
+        return (
+            customer_id,
+            to_micros(now - timedelta(days=HERS_DAYS)),
+            to_micros(now - timedelta(days=FRESH_DAYS)),
+            json.dumps(sorted(kept_back.skus.union(excluding))),
+            json.dumps(sorted(kept_back.categories)),
+        )
 
 
 async def _names(skus: Sequence[str]) -> dict[str, tuple[str, str, str, int]]:

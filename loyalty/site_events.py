@@ -69,27 +69,31 @@ class SiteEvents:
         named = await self._named(site, batch, now)
         if isinstance(named, Refusal):
             return named
-        timed = [(each, happened_at(each.at, batch.sent_at, now)) for each in batch.events]
         rows = [
             (next_id(), each.key, each.kind, to_micros(at), json.dumps(each.fact))
-            for each, at in timed
-            if at is not None
+            for each in batch.events
+            if (at := happened_at(each.at, batch.sent_at, now)) is not None
         ]
         async with transaction():
-            customer_id = named
-            if customer_id is None and batch.visitor:
-                found = await query(sql.CUSTOMER_OF, None, site.id, batch.visitor)
-                customer_id = found[0]["customer_id"] if found else None
-            elif customer_id is not None and batch.visitor:
-                await query(sql.JOIN, None, site.id, batch.visitor, customer_id, to_micros(now))
-            new = 0
-            if rows:
-                at = to_micros(now)
-                new = len(await query(*sql.TAKE, json.dumps(rows), site.id, batch.visitor, at))
+            customer_id = await self._whose(site.id, batch.visitor, named, now)
+            values = (json.dumps(rows), site.id, batch.visitor, to_micros(now))
+            new = len(await query(*sql.TAKE, *values)) if rows else 0
             if customer_id is not None:
                 await self._adopt(site.id, site.name, batch.visitor, customer_id, now)
         stale = len(batch.events) - len(rows)
         return Taken(new, len(rows) - new, stale, customer_id is not None)
+
+    async def _whose(
+        self, site_id: int, visitor: str, named: int | None, now: datetime
+    ) -> int | None:
+        """Who was named has the browser from now on; else who had it last."""
+        if not visitor:
+            return named
+        if named is not None:
+            await query(sql.JOIN, None, site_id, visitor, named, to_micros(now))
+            return named
+        found = await query(sql.CUSTOMER_OF, None, site_id, visitor)
+        return int(found[0]["customer_id"]) if found else None
 
     async def join_front(
         self, public_key: str, origin: str, visitor: str, *, kind: str, value: str

@@ -89,30 +89,19 @@ class SurveyPages(PageDesk):
         customer = await self._programme.customers.get(sheet.customer_id)
         language = supported(customer.language if customer else "")
         if not sheet.is_open(self._clock.now()):
+            title = gettext(language, "The survey is over")
+            lines = [gettext(language, "Thank you for your time!")]
             return self._page(
-                "notice.html",
-                language=language,
-                status=410,
-                title=gettext(language, "The survey is over"),
-                lines=[gettext(language, "Thank you for your time!")],
+                "notice.html", language=language, status=410, title=title, lines=lines
             )
-        scores = [str(n) for n in range(SCORE_MAX + 1)]
-        asks_score = sheet.survey.question("score") is not None
         return self._page(
             "survey.html",
             language=language,
             status=status,
-            title=_title(sheet, language),
-            asks_score=asks_score,
-            score="" if sheet.score is None else str(sheet.score),
-            scores=scores,
-            marked=marked if marked in scores else "",
-            questions=[] if asks_score and sheet.score is None else _questions(sheet, language),
-            words_max=COMMENT_MAX,
             saved=saved,
             refused=refused,
-            thanks=thanks_words(language, sheet.survey, sheet.score),
             friends_code=await self._friends_code(sheet) if saved else "",
+            **_shown(sheet, language, marked),
         )
 
     async def _friends_code(self, sheet: Sheet) -> str:
@@ -121,6 +110,22 @@ class SurveyPages(PageDesk):
         if sheet.score is None or group_of(sheet.score) != "promoter" or not referrals.rules.is_on:
             return ""
         return grouped(await referrals.code(sheet.customer_id))
+
+
+def _shown(sheet: Sheet, language: str, marked: str) -> dict[str, Any]:
+    """A score comes first and alone; what follows is asked by how it was."""
+    scores = [str(n) for n in range(SCORE_MAX + 1)]
+    asks_score = sheet.survey.question("score") is not None
+    return {
+        "title": _title(sheet, language),
+        "asks_score": asks_score,
+        "score": "" if sheet.score is None else str(sheet.score),
+        "scores": scores,
+        "marked": marked if marked in scores else "",
+        "questions": [] if asks_score and sheet.score is None else _questions(sheet, language),
+        "words_max": COMMENT_MAX,
+        "thanks": thanks_words(language, sheet.survey, sheet.score),
+    }
 
 
 def _title(sheet: Sheet, language: str) -> str:

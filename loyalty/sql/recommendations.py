@@ -41,15 +41,19 @@ FILL_REACH = "INSERT INTO product_reach (sku, buyers) SELECT sku, COUNT(*) FROM 
 # $1 the floor of support, $2 how many customers were counted. A pair no more frequent than chance
 # would have it (lift up to 1) says nothing of taste, however many bought both.
 FILL_PAIRS = f"""
+WITH half AS (
+  SELECT x.sku, y.sku AS other_sku, COUNT(*) AS together
+  FROM basket AS x JOIN basket AS y ON y.customer_id = x.customer_id AND y.sku > x.sku
+  GROUP BY x.sku, y.sku HAVING COUNT(*) >= $1),
+counted AS (
+  SELECT sku, other_sku, together FROM half
+  UNION ALL SELECT other_sku, sku, together FROM half)
 INSERT INTO product_pair (sku, other_sku, together)
 SELECT sku, other_sku, together FROM (
   SELECT c.sku, c.other_sku, c.together, ROW_NUMBER() OVER (
     PARTITION BY c.sku
     ORDER BY CAST(c.together AS DOUBLE PRECISION) * c.together / b.buyers DESC, c.other_sku) AS nth
-  FROM (
-    SELECT x.sku, y.sku AS other_sku, COUNT(*) AS together
-    FROM basket AS x JOIN basket AS y ON y.customer_id = x.customer_id AND y.sku <> x.sku
-    GROUP BY x.sku, y.sku HAVING COUNT(*) >= $1) AS c
+  FROM counted AS c
   JOIN product_reach AS a ON a.sku = c.sku
   JOIN product_reach AS b ON b.sku = c.other_sku
   WHERE CAST(c.together AS DOUBLE PRECISION) * CAST($2 AS BIGINT) > a.buyers * b.buyers) AS ranked
