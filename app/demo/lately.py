@@ -22,7 +22,7 @@ from messaging.channels.base import Channel
 
 DAYS = 28
 NEWCOMERS = 36
-PACE = Pace(round_every=timedelta(hours=2), scan_rounds=6, tidy_rounds=84)
+PACE = Pace(round_every=timedelta(hours=2), scan_rounds=6, tidy_rounds=168)
 
 
 async def live_lately(settings: Settings, secret: bytes, now: datetime, progress: Progress) -> None:
