@@ -46,7 +46,7 @@ TOPICS: Mapping[str, Topic] = {
         ),
         Topic(
             "codes",
-            N_("🎟 Promo codes"),
+            N_("🎟️ Promo codes"),
             N_("Promo codes and discounts"),
             ("промок", "купон", "скидк", "promo", "coupon", "voucher", "discount"),
         ),

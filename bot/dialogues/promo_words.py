@@ -16,7 +16,7 @@ DAYS_COUNTED_MAX = 30
 def described(code: OwnCode, words: Words, now: datetime) -> str:
     """Three short lines: what it gives, the code itself, until when."""
     lines = [
-        f"🎟 <b>{gives(code.terms, words)}</b> · {html_decoration.quote(code.title)}",
+        f"🎟️ <b>{gives(code.terms, words)}</b> · {html_decoration.quote(code.title)}",
         f"<code>{grouped(code.code)}</code>",
     ]
     conditions = [*_conditions(code.terms, words), *_until(code, words, now)]

@@ -13,12 +13,12 @@ from tests.conversations.stage import Chat
 PHONE = "+79001234567"
 MENU_RU = [
     *("💳 Моя карта", "💎 Мои бонусы"),
-    *("🎟 Промокоды", "🎁 Для друзей"),
+    *("🎟️ Промокоды", "🎁 Для друзей"),
     *("💊 Лекарства", "⚙️ Настройки"),
 ]
 MENU_EN = [
     *("💳 My card", "💎 My points"),
-    *("🎟 Promo codes", "🎁 For friends"),
+    *("🎟️ Promo codes", "🎁 For friends"),
     *("💊 Medicines", "⚙️ Settings"),
 ]
 

@@ -34,7 +34,7 @@ async def spring(programme: Programme, clock: VirtualClock) -> Campaign:
 
 async def test_a_code_is_entered_and_then_hers(chat: Chat, spring: Campaign) -> None:
     await join(chat)
-    await chat.click("🎟 Промокоды")
+    await chat.click("🎟️ Промокоды")
     chat.sees("Сейчас у вас нет промокодов", buttons=[ENTER])
     await chat.click(ENTER)
     chat.sees("Напишите промокод")

@@ -45,7 +45,7 @@ def test_a_receipt_in_the_chat() -> None:
         "➕ Earned: <b>21 points</b>\n💳 Balance: <b>1,002 points</b>"
     )
     assert shown("receipt_committed", {**plain, "discount_minor": 15_000}).startswith(
-        "🧾 <b>Чек № 17</b>\nСумма 1 234,50 ₽\n🎟 Скидка по промокоду: 150 ₽\n\n➕"
+        "🧾 <b>Чек № 17</b>\nСумма 1 234,50 ₽\n🎟️ Скидка по промокоду: 150 ₽\n\n➕"
     )
     nothing = {**plain, "earned": 0}
     assert shown("receipt_committed", nothing) == (
