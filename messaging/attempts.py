@@ -13,9 +13,9 @@ from typing import Any, Literal
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
-from messaging.journeys.rousing import rouse
 from messaging.mailings import let_go
 from messaging.records import as_list, as_rows, encoded, listed, rowset
+from messaging.rousing import rouse
 
 MessageState = Literal["queued", "sent", "skipped", "failed", "unknown"]
 AttemptState = Literal["sent", "failed", "unknown"]

@@ -14,8 +14,8 @@ import orjson
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
-from messaging.journeys.rousing import rouse
 from messaging.records import as_list, as_rows, encoded, listed, rowset
+from messaging.rousing import rouse
 
 Topic = Literal["service", "marketing", "survey"]
 RIVALS_MAX = 1000
