@@ -18,9 +18,9 @@ from loyalty.ids import next_id
 from loyalty.refusals import Refusal
 from messaging.channels.sms.tariff import parse_tariff
 from messaging.i18n import LANGUAGES
+from messaging.previews import Shown, audience, outgoing_mail, preview, told
 from messaging.templates import CHANNELS, TemplateError
 from messaging.templates.book import Book
-from messaging.templates.preview import Shown, audience, outgoing_mail, preview, told
 from messaging.templates.problems import Problem, sentence
 from messaging.templates.revisions import latest_revisions, revision_of, revisions_of
 from messaging.templates.saving import NotSaved, checked, save

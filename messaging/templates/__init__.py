@@ -1,6 +1,6 @@
 """What a message says: templates as data, checked when they are saved, written in a sandbox.
 
-`book` has them in memory and writes; `saving` checks and keeps; `preview` shows. The rest are the
+`book` has them in memory and writes; `saving` checks and keeps. The rest are the
 parts of these: the file's form, the language, the markup, the values.
 """
 

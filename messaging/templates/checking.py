@@ -6,7 +6,6 @@ What can be read off is read off; then each text is really written with sample v
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from messaging.channels.email.texts import plain_text
 from messaging.i18n import LANGUAGES
 from messaging.policy.advertising import Drugs, named
 from messaging.policy.sms_segments import segments
@@ -15,6 +14,7 @@ from messaging.templates.buttons import ButtonsError, rows_of
 from messaging.templates.definition import Place, Template
 from messaging.templates.files import read
 from messaging.templates.markup import EMAIL, TELEGRAM, Fault, Subset, faults, looks_like_markup
+from messaging.templates.plain import plain_text
 from messaging.templates.problems import Flaw, Problem
 from messaging.templates.samples import Sample, samples
 from messaging.templates.sandbox import linear, mistakes_in, names_in

@@ -4,7 +4,6 @@ import html
 from collections.abc import Mapping
 from functools import partial
 
-from messaging.channels.email.texts import plain_text
 from messaging.i18n import supported
 from messaging.policy.sms_segments import encoding_of
 from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader, TemplateError
@@ -12,6 +11,7 @@ from messaging.templates.buttons import ButtonsError, Rows, rows_of
 from messaging.templates.definition import Place, Template
 from messaging.templates.filters import short
 from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults
+from messaging.templates.plain import plain_text
 from messaging.templates.problems import Flaw
 from messaging.templates.sandbox import Words, compiled
 from messaging.templates.urls import URL

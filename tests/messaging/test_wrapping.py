@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.channels.email.document import mail_document
-from messaging.channels.email.texts import plain_text
 from messaging.links import LINKS_MAX, SHORT_LENGTH, TRAP_NTH, Links
 from messaging.policy.hits import Kind
 from messaging.templates import Body
+from messaging.templates.plain import plain_text
 from messaging.wrapping import LinkRow, Tracked, is_web_address, track
 from tests.conftest import SECRET
 

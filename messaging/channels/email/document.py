@@ -12,8 +12,8 @@ from itertools import chain
 
 import mrml
 
-from messaging.channels.email.texts import plain_text
 from messaging.i18n import gettext
+from messaging.templates.plain import plain_text
 
 _PLACE = re.compile(r"@@(subject|preview|content|unsubscribe|preferences)@@")
 _PAGE_BEGINS = re.compile(r"<(?:!doctype|html)\b", re.IGNORECASE)

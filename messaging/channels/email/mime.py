@@ -21,9 +21,9 @@ from messaging.channels.email.headers import (
     url_in_brackets,
 )
 from messaging.channels.email.signing import Signer
-from messaging.channels.email.texts import plain_text
 from messaging.channels.email.tokens import Tokens
 from messaging.i18n import gettext
+from messaging.templates.plain import plain_text
 
 _LINE_MAX = 76
 _ODD = re.compile(r"[^\n]{901}|[^\n\t -~]")  # a server need not take lines of a thousand

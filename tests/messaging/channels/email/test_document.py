@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.channels.email.document import is_document, mail_document
-from messaging.channels.email.texts import plain_text
+from messaging.templates.plain import plain_text
 
 
 class Seen(HTMLParser):

@@ -10,10 +10,10 @@ from loyalty.ledger import Ledger
 from messaging.channels.email.mime import Composer, Sender
 from messaging.channels.email.tokens import Tokens
 from messaging.outbox import Draft, enqueue
+from messaging.previews import audience, outgoing_mail, preview, told
 from messaging.templates import CHANNELS, Reader
 from messaging.templates.book import built_in
 from messaging.templates.files import read
-from messaging.templates.preview import audience, outgoing_mail, preview, told
 from messaging.templates.samples import usual
 from messaging.templates.writing import Writer
 from tests.messaging.conftest import customer_with
