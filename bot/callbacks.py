@@ -143,6 +143,8 @@ class MedicineChoice(CallbackData, prefix="medadd"):
 
 
 class MedicineNames(CallbackData, prefix="mednames"):
-    """Names of medicines where others may read them: SMS, locked screens."""
+    """Names of medicines where others may read them: SMS, locked screens. `page` is where it is
+    pressed."""
 
     shown: bool
+    page: Literal["medicines", "topics"] = "medicines"

@@ -124,6 +124,12 @@ def _topics(hers: Preferences, turn: Turn) -> tuple[str, Rows]:
                 callbacks.SurveyChoice(wanted=not hers.surveys),
             )
         ],
+        [
+            button(
+                _mark(hers.medicine_names, _("Names of medicines in SMS and notifications")),
+                callbacks.MedicineNames(shown=not hers.medicine_names, page="topics"),
+            )
+        ],
     ]
     return _("What shall come to you? Press to switch on or off."), rows
 

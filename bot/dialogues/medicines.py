@@ -55,7 +55,7 @@ def router() -> Router:
     clicks.register(answer, Member(), Medicine.filter())
     clicks.register(later, Member(), MedicineLater.filter())
     clicks.register(dose_chosen, Member(), MedicineDose.filter(F.course != 0))
-    clicks.register(names_chosen, Member(), MedicineNames.filter())
+    clicks.register(names_chosen, Member(), MedicineNames.filter(F.page == "medicines"))
     return medicines
 
 

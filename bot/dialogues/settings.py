@@ -6,7 +6,7 @@ verbs as on the page behind the links of mails.
 
 from typing import Any
 
-from aiogram import Router
+from aiogram import F, Router
 from aiogram.dispatcher.event.bases import SkipHandler
 from aiogram.filters import StateFilter
 from aiogram.methods import EditMessageText, SendMessage, TelegramMethod
@@ -17,6 +17,7 @@ from bot import keyboards, settings_pages
 from bot.callbacks import (
     AdvertisingChoice,
     ChannelChoice,
+    MedicineNames,
     OftenChoice,
     QuietChoice,
     SettingsPage,
@@ -48,6 +49,9 @@ def router() -> Router:
     settings.callback_query.register(choose_advertising, Member(), AdvertisingChoice.filter())
     settings.callback_query.register(choose_channel, Member(), ChannelChoice.filter())
     settings.callback_query.register(choose_surveys, Member(), SurveyChoice.filter())
+    settings.callback_query.register(
+        choose_names, Member(), MedicineNames.filter(F.page == "topics")
+    )
     settings.callback_query.register(choose_often, Member(), OftenChoice.filter())
     settings.callback_query.register(choose_quiet, Member(), QuietChoice.filter())
     return settings
@@ -109,6 +113,14 @@ async def choose_surveys(
 ) -> EditMessageText | None:
     news = (await _hers(customer)).surveys != callback_data.wanted
     await preferences.set_surveys(customer.id, callback_data.wanted, _said(turn).at)
+    return await _changed(query, "topics", customer, turn, news=news)
+
+
+async def choose_names(
+    query: CallbackQuery, callback_data: MedicineNames, customer: CustomerView, turn: Turn
+) -> EditMessageText | None:
+    news = (await _hers(customer)).medicine_names != callback_data.shown
+    await preferences.set_medicine_names(customer.id, callback_data.shown, _said(turn).at)
     return await _changed(query, "topics", customer, turn, news=news)
 
 

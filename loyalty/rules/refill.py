@@ -103,10 +103,15 @@ class Course:
 
 
 def confirmed(supplies: Sequence[Supply]) -> list[Supply]:
-    """Without what she has said to have bought where a receipt says the same."""
-    receipts = [s.at for s in supplies if not s.told and s.kept_milli]
-    near = CONFIRMED_DAYS * DAY
-    return [s for s in supplies if not (s.told and any(abs(at - s.at) <= near for at in receipts))]
+    """Without what she has said to have bought where a receipt says the same, unless its goods had
+    gone back by then."""
+    receipts = [supply for supply in supplies if not supply.told]
+    return [s for s in supplies if not (s.told and any(_is_same(s, r) for r in receipts))]
+
+
+def _is_same(told: Supply, receipt: Supply) -> bool:
+    gone_before = not receipt.kept_milli and (receipt.back_at or 0) <= told.at
+    return abs(receipt.at - told.at) <= CONFIRMED_DAYS * DAY and not gone_before
 
 
 def check_course(

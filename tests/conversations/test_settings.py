@@ -92,10 +92,15 @@ async def test_topics(chat: Chat) -> None:
     await chat.send("/settings")
     await chat.click("Что присылать")
     offers, surveys = "✅ Акции и скидки", "✅ Вопросы о качестве обслуживания"
-    chat.sees(buttons=[offers, surveys, BACK])
+    names = "▫️ Названия лекарств в SMS и уведомлениях"
+    chat.sees(buttons=[offers, surveys, names, BACK])
     await chat.click(surveys)
-    chat.sees(buttons=[offers, surveys.replace("✅", "▫️"), BACK])
+    chat.sees(buttons=[offers, surveys.replace("✅", "▫️"), names, BACK])
     assert not (await hers(customer.id)).surveys
+    await chat.click(names)
+    assert (await hers(customer.id)).medicine_names
+    await chat.click(names.replace("▫️", "✅"))
+    assert not (await hers(customer.id)).medicine_names
 
 
 async def test_how_often(chat: Chat) -> None:

@@ -7,6 +7,7 @@ was not is asked again under the same keys, and the books must then show each re
 import asyncio
 import random
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from loyalty.cards import CardPicture
 from loyalty.clock import SystemClock
 from loyalty.database import query
 from loyalty.ledger import Balance, verify
+from loyalty.models import Product
 from loyalty.programme import build_programme
 from loyalty.rules.programme import ProgrammeRules
 from tests.faults.server import Server
@@ -30,6 +32,7 @@ SALES = 120
 KILLS = 3
 TILLS = 6
 AMOUNT, SPEND, GIFT = 200_00, 20, 5_000
+PACK = 30
 EARN = 9  # 5 % of the 180.00 paid with money
 
 
@@ -56,6 +59,7 @@ async def story(db_url: str) -> tuple[list[Sale], list[str]]:
         rules = ProgrammeRules(card_picture_s=3600)
         programme = build_programme(clock=clock, secret=SECRET.encode(), rules=rules)
         await open_shop()
+        await Product.filter(sku="cream").update(units_per_pack=PACK, daily_milli=1000)
         made = [await create_api_key(clock=clock, till_id=1) for _ in range(TILLS)]
         sales = []
         for n in range(CUSTOMERS):
@@ -151,9 +155,35 @@ async def _check_the_books(db_url: str, sales: list[Sale]) -> None:
             hers = [sale for sale in sales if sale.customer_id == customer_id]
             kept = [sale for sale in hers if not sale.cancels]
             expected = GIFT + 100 + (EARN - SPEND) * len(kept)  # 100: the gift for joining
+            expected += await _gifts_of_journeys(customer_id)  # where a worker runs too
             balance = await programme.ledger.balance(customer_id)
             assert isinstance(balance, Balance)
             assert (balance.available, balance.held) == (expected, 0)
+            [course] = await programme.refills.courses_of(customer_id)
+            assert course.ends_at is not None
+            packs_ms = timedelta(days=PACK * len(kept)) // timedelta(milliseconds=1)
+            first_at, last_at = await _bought_between(customer_id)
+            assert first_at + packs_ms <= course.ends_at.timestamp() * 1000 <= last_at + packs_ms
         [[events]] = await query("SELECT count(*) FROM event WHERE kind LIKE 'receipt.%'")
         assert events == len(sales) + sum(sale.cancels for sale in sales)
         await programme.stop()
+
+
+async def _gifts_of_journeys(customer_id: int) -> int:
+    [row] = await query(
+        "SELECT COALESCE(SUM(points), 0) AS points FROM ledger_transaction "
+        "WHERE account_id = $1 AND reason = 'gift'",
+        None,
+        customer_id,
+    )
+    return int(row["points"])
+
+
+async def _bought_between(customer_id: int) -> tuple[int, int]:
+    """The first and the last receipt of hers, in milliseconds; all within her first pack."""
+    [row] = await query(
+        "SELECT MIN(at) AS first_at, MAX(at) AS last_at FROM receipt WHERE customer_id = $1",
+        None,
+        customer_id,
+    )
+    return row["first_at"] // 1000 - 1, row["last_at"] // 1000 + 1

@@ -46,6 +46,7 @@ class Box:
     bought: Fraction
     number: str = ""
     back: Fraction = Fraction(0)
+    back_on: Fraction = Fraction(0)
     in_count: bool = False
 
     @property
@@ -142,6 +143,7 @@ class CoursesAgainstAuditor(RuleBasedStateMachine):
 
     def _gone(self, box: Box, units: Fraction) -> None:
         box.back += units
+        box.back_on = self.day
         if box.in_count and self.base is not None:
             at, left, told = self.base
             self.base = (at, max(Fraction(0), left - units), told)
@@ -202,9 +204,13 @@ class CoursesAgainstAuditor(RuleBasedStateMachine):
         """Box after box is opened when the one before is empty."""
         empty_on: Fraction | None = None
         arrivals = [] if self.base is None else [(self.base[0], -1, self.base[1])]
-        sold = [box.day for box in self.boxes if box.number and box.kept]
         for n, box in enumerate(self.boxes):
-            doubled = not box.number and any(abs(day - box.day) <= NEAR_DAYS for day in sold)
+            doubled = not box.number and any(
+                other.number
+                and abs(other.day - box.day) <= NEAR_DAYS
+                and (other.kept or other.back_on > box.day)
+                for other in self.boxes
+            )
             if not box.in_count and box.kept and not doubled:
                 begins = box.day if self.base is None else max(box.day, self.base[0])
                 arrivals.append((begins, n, box.kept))

@@ -49,6 +49,14 @@ STORIES = {
         day  0  says 30              -> 30
         day 10  buys 30              -> 60
     """,
+    "what is told goes with the receipt that goes back": """
+        day  0  says 30              -> 30
+        day  2  buys 30 returns 30   -> never asleep
+    """,
+    "what is told after the goods went back is another purchase": """
+        day  0  buys 30 returns 30   -> never asleep
+        day  1  says 30              -> 31
+    """,
     "an earlier receipt that arrives late": """
         day  0  buys 30              -> 30
         day 10  buys 30              -> 60
