@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from loyalty.clock import VirtualClock
+from loyalty.database import query
 from loyalty.instants import to_micros
 from messaging import attempts, outbox
 from messaging.attempts import Beginning, Outcome
@@ -73,8 +74,16 @@ async def send(
 async def finish(
     clock: VirtualClock, message_id: int, attempt_id: int, provider_id: str = ""
 ) -> None:
+    [row] = await query(
+        "SELECT m.customer_id, m.topic, a.channel FROM message AS m "
+        "JOIN attempt AS a ON a.message_id = m.id WHERE a.id = $1",
+        None,
+        attempt_id,
+    )
     outcome = Outcome(
         message_id=message_id,
+        habit_of=row["customer_id"] if row["topic"] != "service" else None,
+        channel=row["channel"],
         state="sent",
         attempt_id=attempt_id,
         attempt_state="sent",
