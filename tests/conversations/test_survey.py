@@ -36,7 +36,7 @@ async def sheet_of(chat: Chat, number: int) -> Sheet:
 
 async def test_a_detractor_says_why(chat: Chat) -> None:
     number = await asked(chat)
-    chat.sees("Спасибо за покупку в «Лесная»!", "порекомендуете", buttons=SCORES)
+    chat.sees("Спасибо за покупку! · Лесная", "порекомендуете", buttons=SCORES)
     await chat.click("3")
     chat.sees("Ваша оценка: 3 из 10", "Что пошло не так?", buttons=[*WHY, "« Назад", "Дальше »"])
     await chat.click("▫️ Цены")

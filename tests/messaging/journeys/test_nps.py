@@ -28,7 +28,7 @@ async def asked(stage: Stage) -> tuple[int, int]:
 async def test_she_is_asked_a_day_after_by_buttons_that_carry_her_sheet(stage: Stage) -> None:
     _, sheet = await asked(stage)
     body = stage.channel.got[-1].body
-    assert "в «Аптека»" in body.plain
+    assert "покупку! · Аптека" in body.plain
     assert [len(row) for row in body.buttons] == [6, 5]
     assert [b.leads for b in body.buttons[1]] == [f"ask:{sheet}:score:{n}:1" for n in range(6, 11)]
 
