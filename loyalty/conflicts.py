@@ -41,6 +41,20 @@ def is_conflict(error: Exception) -> bool:
     return isinstance(error, asyncpg.UniqueViolationError | asyncpg.DeadlockDetectedError)
 
 
+def is_passing(error: Exception) -> bool:
+    """Whether it is the machinery that fails just now, and the same may go well in a moment."""
+    return is_conflict(error) or isinstance(
+        error,
+        OSError
+        | asyncpg.InterfaceError
+        | asyncpg.PostgresConnectionError
+        | asyncpg.OperatorInterventionError
+        | asyncpg.InsufficientResourcesError
+        | asyncpg.TransactionRollbackError
+        | sqlite3.OperationalError,
+    )
+
+
 async def until_settled(attempt: Callable[[], Awaitable[T]]) -> T | Refusal:
     """Run `attempt`, which opens its own transaction and looks before it writes, until it meets
     nobody. Meeting somebody every time is a bug, and raised, unless there is a refusal."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from loyalty.conflicts import is_passing
 from loyalty.database import query, transaction
 from loyalty.instants import from_micros, to_micros
 from messaging.metrics import EVENTS
@@ -160,7 +161,36 @@ _HANDLED = listed("UPDATE event SET handled_at = $2 WHERE id IN {list}")
 async def handle_events(
     notices: Notices, *, at: datetime, limit: int = 200, listener: Listener | None = None
 ) -> int:
-    """Turn up to `limit` events into messages; returns how many events were handled."""
+    """Turn up to `limit` events into messages; returns how many events were handled.
+
+    An event upon which the listener breaks is handled without it: it must not stop those behind it.
+    """
+    try:
+        return await _handle(notices, at, limit, listener)
+    except _UnheardError:
+        log.exception("events_unheard")
+    handled = 0
+    for _ in range(limit):
+        try:
+            count = await _handle(notices, at, 1, listener)
+        except _UnheardError as error:
+            log.error("event_unheard", event_id=error.first_event)
+            count = await _handle(notices, at, 1, None)
+        if not count:
+            break
+        handled += count
+    return handled
+
+
+class _UnheardError(Exception):
+    """The listener broke upon these events, of which this is the first."""
+
+    def __init__(self, first_event: int) -> None:
+        super().__init__(first_event)
+        self.first_event = first_event
+
+
+async def _handle(notices: Notices, at: datetime, limit: int, listener: Listener | None) -> int:
     async with transaction():
         rows = await query(_CLAIM, _CLAIM.replace("FOR UPDATE SKIP LOCKED", ""), limit)
         if not rows:
@@ -169,7 +199,12 @@ async def handle_events(
         drafts = [draft for event in events for draft in _drafts(notices, event)]
         await enqueue(drafts, at=at)
         if listener is not None:
-            await listener.hear(events)
+            try:
+                await listener.hear(events)
+            except Exception as error:
+                if is_passing(error):
+                    raise
+                raise _UnheardError(rows[0]["id"]) from error
         await query(*_HANDLED, as_list(row["id"] for row in rows), to_micros(at))
     return len(rows)
 

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from loyalty.clock import Clock
+from loyalty.conflicts import is_passing
 from loyalty.database import after_commit, query, transaction
 from loyalty.instants import to_micros
 from loyalty.programme import Programme
@@ -131,7 +132,13 @@ class Journeys:
     async def needless(self, messages: Sequence[Claimed]) -> Set[int]:
         """Of these messages, those (by id) of which their journey has no need any more."""
         await self.shelf.refresh()
-        return await needless(messages, self.shelf, self._around())
+        try:
+            return await needless(messages, self.shelf, self._around())
+        except Exception as error:
+            if is_passing(error):
+                raise
+            log.exception("journeys_could_not_be_asked")  # a check that breaks stops no message
+            return frozenset()
 
     # -- waking -----------------------------------------------------------------------------------
 
@@ -142,8 +149,8 @@ class Journeys:
         """
         try:
             return await self._wake(limit)
-        except Exception:
-            if limit == 1:
+        except Exception as error:
+            if limit == 1 or is_passing(error):
                 raise
             log.exception("journey_batch_broke")
         woken = 0
@@ -151,7 +158,9 @@ class Journeys:
             try:
                 if not await self._wake(1):
                     break
-            except Exception:
+            except Exception as error:
+                if is_passing(error):
+                    raise
                 await self._put_off_first()
             woken += 1
         return woken

@@ -6,6 +6,7 @@ day of it. The campaigns are made ahead, outside of the transactions that give c
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,7 +56,8 @@ class Rewards:
         if key not in self._campaigns and key not in self._failed:
             terms = _terms(step, ends)
             size = f"{step.permille or step.amount_minor}"
-            name = f"{journey[:20]}-{step.name[:14]}-{size}-{ends:%Y%m%d}"
+            mark = blake2b(f"{step.title}/{terms}".encode(), digest_size=3).hexdigest()
+            name = f"{journey[:20]}-{step.name[:14]}-{size}-{ends:%Y%m%d}-{mark}"
             made = await around.programme.campaigns.create(name, step.title or journey, terms)
             if isinstance(made, Refusal):
                 self._failed.add(key)

@@ -10,6 +10,7 @@ import pytest
 
 from loyalty.database import query
 from loyalty.instants import to_micros
+from loyalty.models import Identity
 from messaging.channels.base import Failed
 from messaging.journeys import documents
 from messaging.journeys.builtin import HOUSE_JOURNEYS
@@ -20,6 +21,7 @@ from messaging.journeys.declaration import (
     Branch,
     ByHand,
     Check,
+    Do,
     Journey,
     OnEvent,
     Reward,
@@ -28,13 +30,17 @@ from messaging.journeys.declaration import (
     Wait,
 )
 from messaging.journeys.engine import Journeys
-from messaging.journeys.registry import WORDS, Around, unknown, words
+from messaging.journeys.registry import ENTRIES, WORDS, Around, Entry, entry, unknown, words
 from messaging.journeys.revisions import HOUSE, publish, publish_house
 from messaging.journeys.stepping import Enrolled
 from messaging.journeys.switches import changes_of, set_switches
+from messaging.notices import EventRow
+from messaging.optin import OptIns
 from messaging.templates import BOOK
+from messaging.wakeups import Wakeups
 from tests.messaging.conftest import states
 from tests.messaging.journeys.stage import Stage
+from tests.messaging.letters import LINKS
 
 MINUTE = timedelta(minutes=1)
 
@@ -407,3 +413,47 @@ async def test_many_workers_take_each_step_once(db: str, bare: Stage) -> None:
     assert len(await bare.sent("j")) == 120
     balances = [await bare.programme.ledger.balance(i) for i in people]
     assert {balance.available for balance in balances} == {10}  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def breaking_entry() -> Any:
+    """An entry that breaks upon the events of some customers, registered for a test."""
+    broken: set[int] = set()
+
+    @entry("breaking")
+    async def breaking(happened: Sequence[EventRow], around: Around) -> Sequence[Entry]:
+        if any(event.customer_id in broken for event in happened):
+            raise ZeroDivisionError
+        return await ENTRIES["each"](happened, around)
+
+    yield broken
+    del ENTRIES["breaking"]
+
+
+async def test_an_event_that_nobody_can_hear_stops_none_behind_it(
+    bare: Stage, breaking_entry: set[int]
+) -> None:
+    trigger = OnEvent(kinds=("customer.joined",), entry="breaking")
+    await bare.publish(journey(hello(), trigger=trigger))
+    people = [await bare.join(f"+7900123456{n}") for n in range(5)]
+    breaking_entry.add(people[2])
+    await bare.settle()
+    assert len(await bare.sent("j")) == 4
+    assert await query("SELECT 1 FROM event WHERE handled_at IS NULL") == []
+
+
+async def test_who_gave_an_address_before_is_asked_to_confirm_it(bare: Stage) -> None:
+    ask = Do(name="confirm", action="confirm_email", ends=("done", "needless"))
+    await bare.publish(journey(ask))
+    anna, bob = await bare.customer(), await bare.customer()
+    await Identity.create(customer_id=anna, kind="email", value="anna@shop.example", proof="staff",
+                          created_at=bare.clock.now())  # fmt: skip
+    opt_ins = OptIns(
+        bare.clock, bare.programme.customers, LINKS, Wakeups(), programme_name="Капсула"
+    )
+    journeys = Journeys(bare.clock, bare.programme, opt_ins=opt_ins)
+    await journeys.enrol("j", [anna, bob], key="x")
+    await journeys.drain()
+    assert sorted(await bare.steps("j")) == ["confirm=done", "confirm=needless"]
+    letters = await query("SELECT address FROM message WHERE template = 'email_opt_in'")
+    assert [row["address"] for row in letters] == ["anna@shop.example"]
