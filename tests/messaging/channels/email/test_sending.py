@@ -277,7 +277,7 @@ async def test_a_busy_pool_says_so(make_channel: MakeChannel) -> None:
         channel = make_channel(port, rules=PoolRules(size=1, ready_s=0.3, answer_s=3))
         first, second = await asyncio.gather(channel.send(outgoing(1)), channel.send(outgoing(2)))
     assert isinstance(first, Sent)
-    assert second == Failed("busy", False, retry_after_s=1.0)
+    assert second == Failed("busy", False, retry_after_s=1.0, unasked=True)
 
 
 # Getting in.
