@@ -3,6 +3,7 @@
 import csv
 import getpass
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +20,9 @@ from messaging.journeys import documents
 from messaging.journeys.builtin import HOUSE_JOURNEYS
 from messaging.journeys.declaration import Journey, Wait, ends_of
 from messaging.journeys.engine import Journeys
-from messaging.journeys.overview import figures, ways_taken
+from messaging.journeys.overview import Figures, figures, ways_taken
 from messaging.journeys.revisions import publish, publish_house
-from messaging.journeys.switches import changes_of, set_switches
+from messaging.journeys.switches import Switches, changes_of, set_switches
 from messaging.templates import BOOK
 
 journeys = typer.Typer(no_args_is_help=True, help="What runs by itself, and its switches.")
@@ -87,28 +88,35 @@ async def show_journey(
     if document:
         show_json(json.loads(documents.encode(opened.shelf.revisions(name)[-1].journey)))
         return
-    taken, counted = await ways_taken(name), (await figures()).get(name)
-    rows = [
-        {
-            "step": step.name,
-            "what": type(step).__name__.lower(),
-            "end": edge,
-            "then": journey.after(step.name, edge),
-            "taken": taken.get((step.name, edge), 0),
-            "asleep": counted.asleep.get(step.name, 0) if counted and not place else 0,
-        }
-        for step in journey.steps
-        for place, edge in enumerate(ends_of(step))
-    ]
+    counted = (await figures()).get(name, Figures())
+    rows = _rows(journey, counted, await ways_taken(name))
     if as_json:
         show_json({"journey": name, "revision": number, "on": opened.shelf.is_on(name),
-                   "steps": rows, "ended": dict(counted.ended) if counted else {}})  # fmt: skip
+                   "steps": rows, "ended": dict(counted.ended)})  # fmt: skip
         return
     state = "on" if opened.shelf.is_on(name) else "off"
     out.print(f"[bold]{name}[/], revision {number}, {state}: {journey.about.get('en', '')}")
     show(False, rows)
     for row in await changes_of(name, limit=5):
         out.print(f"[dim]{row['author']}: {escape(row['before'])} → {escape(row['after'])}[/]")
+
+
+def _rows(
+    journey: Journey, counted: Figures, taken: Mapping[tuple[str, str], int]
+) -> list[dict[str, Any]]:
+    """Each end of each step; who sleeps at a step stands beside its first end."""
+    return [
+        {
+            "step": step.name,
+            "what": type(step).__name__.lower(),
+            "end": edge,
+            "then": journey.after(step.name, edge),
+            "taken": taken.get((step.name, edge), 0),
+            "asleep": 0 if place else counted.asleep.get(step.name, 0),
+        }
+        for step in journey.steps
+        for place, edge in enumerate(ends_of(step))
+    ]
 
 
 @journeys.command("switch")
@@ -129,19 +137,13 @@ async def switch(
     opened = await _open()
     _, journey = _newest(opened, name)
     now = opened.shelf.switches(name)
-    changes: dict[str, Any] = {}
-    if on is not None:
-        changes["is_on"] = on
+    changes: dict[str, Any] = {} if on is None else {"is_on": on}
     if delay:
-        hours = {step: _number(text) for step, text in map(_pair, delay)}
-        changes["delays"] = {**now.delays, **{s: int(h * 3600) for s, h in hours.items()}}
+        changes["delays"] = {**now.delays, **_delays(delay)}
     if template:
         changes["templates"] = {**now.templates, **dict(map(_pair, template))}
     if reward:
-        changes["rewards"] = {s: dict(r) for s, r in now.rewards.items()}
-        for where, text in map(_pair, reward):
-            step, _, what = where.partition(".")
-            changes["rewards"].setdefault(step, {})[what] = int(_number(text))
+        changes["rewards"] = _rewards(now, reward)
     if channels is not None:
         changes["channels"] = [c for c in channels.split(",") if c]
     if not changes:
@@ -152,6 +154,19 @@ async def switch(
     out.print(f"{name} is {'on' if done.is_on else 'off'}.")
     waits = ", ".join(s.name for s in journey.steps if isinstance(s, Wait))
     out.print(f"[dim]Waits that have a delay: {waits or 'none'}.[/]")
+
+
+def _delays(said: Sequence[str]) -> dict[str, int]:
+    """In seconds, by step; they are said in hours."""
+    return {step: int(_number(hours) * 3600) for step, hours in map(_pair, said)}
+
+
+def _rewards(now: Switches, said: Sequence[str]) -> dict[str, dict[str, int]]:
+    rewards = {step: dict(fields) for step, fields in now.rewards.items()}
+    for where, amount in map(_pair, said):
+        step, _, field = where.partition(".")
+        rewards.setdefault(step, {})[field] = int(_number(amount))
+    return rewards
 
 
 def _pair(text: str) -> tuple[str, str]:

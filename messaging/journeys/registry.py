@@ -129,6 +129,16 @@ def checks_of(journey: Journey) -> Iterator[Check]:
 
 def unknown(journey: Journey) -> list[str]:
     """The names in a declaration that nobody has registered, and templates that do not fit."""
+    return unregistered(journey) + [
+        f"template {step.template} ({step.topic})"
+        for step in journey.steps
+        if isinstance(step, Send)
+        and (step.template not in BOOK.names or BOOK.template(step.template).topic != step.topic)
+    ]
+
+
+def unregistered(journey: Journey) -> list[str]:
+    """The names that this version of the code does not know."""
     trigger = journey.trigger
     found = [f"check {check.name}" for check in checks_of(journey) if check.name not in CHECKS]
     if isinstance(trigger, OnEvent) and trigger.entry not in ENTRIES:
@@ -138,9 +148,6 @@ def unknown(journey: Journey) -> list[str]:
     for step in journey.steps:
         if isinstance(step, Do) and step.action not in ACTIONS:
             found.append(f"action {step.action}")
-        if isinstance(step, Send):
-            if step.says and step.says not in WORDS:
-                found.append(f"words {step.says}")
-            if step.template not in BOOK.names or BOOK.template(step.template).topic != step.topic:
-                found.append(f"template {step.template} ({step.topic})")
+        if isinstance(step, Send) and step.says and step.says not in WORDS:
+            found.append(f"words {step.says}")
     return found

@@ -18,7 +18,7 @@ from loyalty.instants import to_micros
 from loyalty.refusals import No, Refusal, refuse
 from messaging.journeys import documents
 from messaging.journeys.declaration import Journey
-from messaging.journeys.registry import unknown
+from messaging.journeys.registry import unknown, unregistered
 from messaging.journeys.switches import AS_DECLARED, Switches, all_switches, applied
 
 HOUSE = "kapsula"
@@ -77,10 +77,8 @@ async def publish(
                 return int(row["number"]) if same else refuse(No.KEY_REUSED)
             rows = await query(_LATEST, None, journey.name)
             number = rows[0]["number"] + 1 if rows else 1
-            await query(
-                _PUBLISH, None, next_id(), journey.name, number, text, moves_inside, author, key,
-                to_micros(at),
-            )  # fmt: skip
+            row = (next_id(), journey.name, number, text, moves_inside, author, key, to_micros(at))
+            await query(_PUBLISH, None, *row)
             return number
 
     return await until_settled(attempt)
@@ -177,6 +175,8 @@ def _revision(row: Any) -> Revision | None:
     """A revision of a later version may be unreadable to this one: its enrolments sleep on."""
     try:
         journey = documents.decode(row["document"])
+        if strange := unregistered(journey):
+            raise documents.DocumentError(f"nobody knows {strange[0]}")
     except documents.DocumentError as error:
         log.error(
             "journey_unreadable", journey=row["journey"], number=row["number"], why=str(error)

@@ -15,7 +15,7 @@ from loyalty.models import Customer, Identity
 from loyalty.programme import Programme
 from loyalty.refusals import Refusal
 from messaging.dispatcher import Dispatcher
-from messaging.journeys.declaration import Journey
+from messaging.journeys.declaration import Journey, OnEvent, Send
 from messaging.journeys.engine import Journeys
 from messaging.journeys.revisions import publish
 from messaging.journeys.switches import set_switches
@@ -164,3 +164,17 @@ class Stage:
             "SELECT outcome FROM enrolment WHERE journey = $1 ORDER BY id", None, journey
         )
         return [row["outcome"] for row in rows]
+
+
+def journey(*steps: Any, name: str = "j", **fields: Any) -> Journey:
+    fields.setdefault("trigger", OnEvent(kinds=("customer.joined",)))
+    return Journey(name=name, title={"ru": "Ж", "en": "J"}, steps=steps, **fields)
+
+
+def hello(name: str = "hello", template: str = "welcome_tour", **fields: Any) -> Send:
+    fields.setdefault("topic", "service")
+    return Send(name=name, template=template, **fields)
+
+
+def advice(name: str = "advice", **fields: Any) -> Send:
+    return Send(name=name, template="welcome_advice", **fields)

@@ -19,10 +19,8 @@ from messaging.journeys.declaration import (
     END,
     HOUR,
     Branch,
-    ByHand,
     Check,
     Do,
-    Journey,
     OnEvent,
     Reward,
     Send,
@@ -31,32 +29,16 @@ from messaging.journeys.declaration import (
 )
 from messaging.journeys.engine import Journeys
 from messaging.journeys.registry import ENTRIES, WORDS, Around, Entry, entry, unknown, words
-from messaging.journeys.revisions import HOUSE, publish, publish_house
 from messaging.journeys.stepping import Enrolled
-from messaging.journeys.switches import changes_of, set_switches
 from messaging.notices import EventRow
 from messaging.optin import OptIns
 from messaging.templates import BOOK
 from messaging.wakeups import Wakeups
 from tests.messaging.conftest import states
-from tests.messaging.journeys.stage import Stage
+from tests.messaging.journeys.stage import Stage, advice, hello, journey
 from tests.messaging.letters import LINKS
 
 MINUTE = timedelta(minutes=1)
-
-
-def journey(*steps: Any, name: str = "j", **fields: Any) -> Journey:
-    fields.setdefault("trigger", OnEvent(kinds=("customer.joined",)))
-    return Journey(name=name, title={"ru": "Ж", "en": "J"}, steps=steps, **fields)
-
-
-def hello(name: str = "hello", template: str = "welcome_tour", **fields: Any) -> Send:
-    fields.setdefault("topic", "service")
-    return Send(name=name, template=template, **fields)
-
-
-def advice(name: str = "advice", **fields: Any) -> Send:
-    return Send(name=name, template="welcome_advice", **fields)
 
 
 async def test_what_the_house_declares_is_known_and_in_both_languages() -> None:
@@ -248,99 +230,6 @@ async def test_after_a_day_of_downtime_late_ones_are_spread_and_stale_ones_left_
     assert len({minute // 30 for minute in minutes}) == 4, "over two hours, not at once"
     steps = await bare.steps("j")
     assert steps.count("soon=late") == 40
-
-
-async def test_a_switch_holds_at_once_and_for_those_inside(bare: Stage) -> None:
-    declared = journey(Wait(name="w", lasts=9 * DAY), Reward(name="r", points=50), hello())
-    await bare.publish(declared)
-    anna = await bare.join()
-    await bare.settle()
-    at = bare.clock.now()
-    off = await set_switches(declared, {"is_on": False}, by="olga", at=at)
-    assert not off.is_on  # type: ignore[union-attr]
-    bob = await bare.join("+79001234568")
-    await bare.live(10 * DAY, step=6 * HOUR)
-    assert await bare.sent("j") == []
-    assert await bare.outcomes("j") == [""], "nobody entered, and who is inside sleeps on"
-    on = {"is_on": True, "rewards": {"r": {"points": 70}}, "templates": {"hello": "welcome_thanks"}}
-    await set_switches(declared, {**on, "templates": {}}, by="olga", at=at)
-    await bare.live(4 * HOUR)
-    assert await bare.sent("j") == ["welcome_tour"]
-    assert (await bare.programme.ledger.balance(anna)).available == 170  # type: ignore[union-attr]
-    assert (await bare.programme.ledger.balance(bob)).available == 100  # type: ignore[union-attr]
-    changes = await changes_of("j")
-    assert [row["author"] for row in changes] == ["olga", "olga"]
-    assert json.loads(changes[-1]["before"])["is_on"] is True
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"delays": {"nowhere": 5}}, {"delays": {"hello": 5}}, {"delays": {"w": -1}},
-        {"templates": {"hello": "no_such"}}, {"templates": {"hello": "offer"}},
-        {"rewards": {"r": {"permille": 5}}}, {"rewards": {"r": {"points": 0}}},
-        {"rewards": {"w": {"points": 5}}}, {"channels": ["pigeon"]},
-    ],
-)  # fmt: skip
-async def test_what_does_not_fit_is_refused(bare: Stage, changes: Mapping[str, Any]) -> None:
-    declared = journey(Wait(name="w", lasts=DAY), Reward(name="r", points=50), hello())
-    refusal = await set_switches(declared, changes, by="olga", at=bare.clock.now())
-    assert refusal.code == "invalid_journey"  # type: ignore[union-attr]
-    assert await changes_of("j") == []
-
-
-async def test_a_revision_lets_those_inside_finish_or_moves_them(bare: Stage) -> None:
-    await bare.publish(journey(Wait(name="w", lasts=DAY), hello()))
-    await bare.join()
-    await bare.settle()
-    await bare.publish(journey(Wait(name="w", lasts=DAY), hello("other", "welcome_thanks",
-                                                                says="spending")))  # fmt: skip
-    await bare.join("+79001234568")
-    await bare.live(DAY + HOUR)
-    assert await bare.sent("j") == ["welcome_tour", "welcome_thanks"]
-
-    await bare.join("+79001234569")
-    await bare.settle()
-    moved = journey(Wait(name="w", lasts=DAY), hello("third"), hello("fourth"))
-    assert await bare.publish(moved, moves_inside=True) == 3
-    await bare.live(DAY + HOUR)
-    assert (await bare.sent("j"))[2:] == ["welcome_tour", "welcome_tour"]
-
-
-async def test_a_step_that_a_moving_revision_lacks_is_finished_by_the_old_one(bare: Stage) -> None:
-    await bare.publish(journey(Wait(name="w", lasts=DAY), hello()))
-    await bare.join()
-    await bare.settle()
-    await bare.publish(journey(Wait(name="v", lasts=DAY), hello("other")), moves_inside=True)
-    await bare.live(DAY + HOUR)
-    assert sorted(await bare.steps("j")) == ["hello=sent", "w=over"]
-
-
-async def test_a_revision_is_published_once_for_its_key(bare: Stage) -> None:
-    one, other = journey(hello()), journey(hello("x"))
-    at = bare.clock.now()
-
-    async def put(what: Journey, key: str) -> Any:
-        return await publish(what, author="olga", key=key, moves_inside=False, at=at)
-
-    assert [await put(one, "k"), await put(one, "k"), await put(other, "l")] == [1, 1, 2]
-    assert (await put(other, "k")).code == "key_reused"
-    strange = journey(hello(needs=Check("nobody_knows")))
-    assert (await put(strange, "m")).code == "invalid_journey"
-    assert await asyncio.gather(*(put(one, "n") for _ in range(5))) == [3] * 5
-
-
-async def test_the_house_leaves_alone_what_staff_have_published(bare: Stage) -> None:
-    at = bare.clock.now()
-    count = len(HOUSE_JOURNEYS)
-    assert await publish_house(HOUSE_JOURNEYS, at=at) == count
-    assert await publish_house(HOUSE_JOURNEYS, at=at) == 0
-    changed = documents.decode(documents.encode(HOUSE_JOURNEYS[0]).replace('"after":', '"after":'))
-    await publish(changed, author="olga", key="hers", moves_inside=False, at=at)
-    other = Journey(name=changed.name, title=changed.title, trigger=ByHand(), steps=(hello(),))
-    assert await publish_house([other], at=at) == 0
-    rows = await query("SELECT DISTINCT author FROM journey_revision ORDER BY author")
-    assert [row["author"] for row in rows] == [HOUSE, "olga"]
 
 
 async def test_a_split_tells_the_words_its_arm(bare: Stage) -> None:
