@@ -9,12 +9,13 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from app.demo.catalogue import goods
+from app.simulation.afterwards import look_back
 from app.simulation.findings import Findings
-from app.simulation.people import LEAP_BORN, Life
+from app.simulation.people import Life
 from app.simulation.receivers import Arrival
 from app.simulation.world import Told, World
 from loyalty.database import query
@@ -42,7 +43,6 @@ PROMISES = (
     Promise("marketing, 30 days", 5, 30 * _DAY, topic="marketing"),
     Promise("NPS, 90 days", 1, 90 * _DAY, kind="nps"),
 )
-MANY = 10
 _WEEK = 7 * _DAY
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
@@ -56,7 +56,6 @@ def _first_words(prescribed: bool) -> frozenset[str]:
 
 PRESCRIBED = _first_words(True) - _first_words(False)
 """What only medicines on prescription are called."""
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
@@ -201,62 +200,9 @@ class Auditor:
         for row in await query(_OVERDUE, None, to_micros(self._world.now - _DAY)):
             self.findings.add("forgotten in the outbox", row["dedupe_key"])
 
-    # at the end
-
     async def year(self) -> None:
-        """What only the whole of it shows: birthdays, the unhappy, journeys without a word."""
-        await self._check_detractors()
-        await self._check_journeys_speak()
-        greeted = await _birthdays()
-        for life in self._lives:
-            for day in self._birthdays_of(life):
-                self.findings.checked["birthdays"] += 1
-                near = [at for at in greeted[life.id] if abs((at.date() - day).days) <= 8]
-                if not near:
-                    self.findings.add("birthday missed", f"customer {life.number} on {day}")
-                elif len(near) > 1:
-                    self.findings.add("birthday twice", f"customer {life.number} on {day}")
-
-    async def _check_detractors(self) -> None:
-        """Who gave six or less is to be called: a task, due an hour after she has said so."""
-        before = to_micros(self._world.now - _DAY)
-        for row in await query(_DETRACTORS, None, before, timedelta(hours=1) // _MICROSECOND):
-            self.findings.checked["detractors"] += 1
-            if not row["tasks"]:
-                self.findings.add("detractor not called", f"sheet {row['id']}")
-
-    async def _check_journeys_speak(self) -> None:
-        """One out of which many have come and nobody was told anything is not connected."""
-        for row in await query(_JOURNEYS):
-            self.findings.checked["journeys"] += 1
-            if row["ended"] >= MANY and not row["messages"]:
-                self.findings.add("journey says nothing", f"{row['journey']}: {row['ended']}")
-
-    def _birthdays_of(self, life: Life) -> list[date]:
-        """Those for which there was time to greet: she was known eight days before."""
-        born = LEAP_BORN if life.number % 50 == 0 else life.person.born_on
-        first = self._joined[life.number].date() + timedelta(days=9)
-        last = self._world.now.date() - timedelta(days=2)
-        days = (birthday(born, year) for year in range(first.year, last.year + 1))
-        return [day for day in days if first <= day <= last]
-
-
-def birthday(born: date, year: int) -> date:
-    """When it is celebrated: who was born on 29 February, on the 28th of common years."""
-    try:
-        return born.replace(year=year)
-    except ValueError:
-        return date(year, 2, 28)
-
-
-async def _birthdays() -> defaultdict[int, list[datetime]]:
-    """When each customer's birthday message was written, sent or not."""
-    found: defaultdict[int, list[datetime]] = defaultdict(list)
-    for row in await query(_BIRTHDAYS):
-        found[row["customer_id"]].append(
-            datetime.fromtimestamp(row["created_at"] / 1e6).astimezone()
-        )
-    return found
+        """What only the whole of it shows."""
+        await look_back(self.findings, self._lives, self._joined, self._world.now)
 
 
 def incomplete(told: Story) -> Sequence[str]:
@@ -281,19 +227,4 @@ _CLOSED = """
 """
 _OVERDUE = """
     SELECT dedupe_key FROM message WHERE state IN ('queued', 'sending') AND not_before < $1
-"""
-# A score may be changed for the better; whether she is called goes by the first one.
-_DETRACTORS = """
-    SELECT s.id, (SELECT COUNT(*) FROM task t WHERE t.customer_id = s.customer_id
-        AND t.kind = 'detractor' AND t.opened_at >= s.answered_at
-        AND t.due_at <= t.opened_at + $2) AS tasks
-    FROM survey_sheet s WHERE s.score <= 6 AND s.changed_at < $1
-"""
-_JOURNEYS = """
-    SELECT e.journey, COUNT(e.ended_at) AS ended, (SELECT COUNT(*) FROM message m
-        WHERE m.source LIKE 'journey:' || e.journey || ':%') AS messages
-    FROM enrolment e GROUP BY e.journey
-"""
-_BIRTHDAYS = """
-    SELECT customer_id, created_at FROM message WHERE kind = 'birthday'
 """

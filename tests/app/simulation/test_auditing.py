@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from app.demo.people import people
-from app.simulation.auditing import Auditor, birthday, incomplete
+from app.simulation.afterwards import birthday
+from app.simulation.auditing import Auditor, incomplete
 from app.simulation.people import Life, lives
 from app.simulation.receivers import Arrival
 from app.simulation.world import Told, World
