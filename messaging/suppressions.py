@@ -10,7 +10,9 @@ from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, from_micros_or_never, to_micros
 from messaging.records import as_rows, rowset
 
-LIFTABLE = frozenset({"bounced", "blocked", "chat_not_found", "address_unknown", "by_hand"})
+LIFTABLE = frozenset(
+    {"bounced", "blocked", "chat_not_found", "address_unknown", "by_hand", "asleep"}
+)
 """Reasons that staff may lift: they speak of the address, the others are the reader's own word."""
 
 

@@ -9,7 +9,7 @@ from messaging.journeys.registry import Around, action
 from messaging.journeys.stepping import Enrolled
 from messaging.policy.consent import CONFIRMING_PROOFS
 from messaging.records import as_list, listed
-from messaging.suppressions import Suppressed, suppress
+from messaging.suppressions import Suppressed, lift, suppress
 from messaging.tasks import NewTask, open_tasks
 
 ASLEEP = "asleep"
@@ -61,6 +61,16 @@ async def open_task(
         ],
         at=around.at,
     )
+    return dict.fromkeys((each.id for each in enrolled), "done")
+
+
+@action("lift_sleep")
+async def lift_sleep(
+    enrolled: Sequence[Enrolled], _settings: Mapping[str, Any], around: Around
+) -> Mapping[int, str]:
+    """She is back: what `suppress` has done to her addresses is over."""
+    for row in await query(*_ADDRESSES, as_list(sorted({each.customer_id for each in enrolled}))):
+        await lift(row["kind"], row["value"], reason=ASLEEP, at=around.at)
     return dict.fromkeys((each.id for each in enrolled), "done")
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from loyalty.clock import Clock
 from loyalty.conflicts import is_passing
-from loyalty.database import after_commit, query, transaction
+from loyalty.database import after_commit, dialect, query, transaction
 from loyalty.instants import to_micros
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal, refuse
@@ -35,6 +35,8 @@ from messaging.outbox import Claimed
 from messaging.wakeups import Wakeups
 
 BATCH = 1_000
+BATCH_SQLITE = 100
+"""On SQLite everybody else waits while a batch is written."""
 POLL_S = 1.0
 SCAN_S = 60.0
 OFF_AGAIN = timedelta(hours=1)
@@ -142,11 +144,13 @@ class Journeys:
 
     # -- waking -----------------------------------------------------------------------------------
 
-    async def wake_some(self, *, limit: int = BATCH) -> int:
+    async def wake_some(self, *, limit: int | None = None) -> int:
         """Carry on a batch of those that are due; returns how many there were.
 
         A batch that breaks is carried on one by one, and who breaks it is put off for an hour.
         """
+        if limit is None:
+            limit = BATCH if dialect() == "postgres" else BATCH_SQLITE
         try:
             return await self._wake(limit)
         except Exception as error:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from loyalty.database import query
 from messaging.journeys.declaration import (
     DAY,
     END,
@@ -12,14 +13,18 @@ from messaging.journeys.declaration import (
     Do,
     Journey,
     OnClock,
+    OnEvent,
     Reward,
     Send,
     Split,
     Wait,
 )
+from messaging.journeys.facts import each_event
 from messaging.journeys.paging import entry_of, so_long_ago
-from messaging.journeys.registry import Around, Entry, scan, words
+from messaging.journeys.registry import Around, Entry, entry, scan, words
 from messaging.journeys.stepping import Enrolled
+from messaging.notices import EventRow
+from messaging.records import as_list, listed
 
 PRODUCTS = 3
 
@@ -64,6 +69,37 @@ JOURNEY = Journey(
         Do(name="leave_alone", action="suppress"),
     ),
 )
+
+BACK = Journey(
+    name="back_again",
+    title={"ru": "Снова с нами", "en": "Back again"},
+    about={
+        "ru": "Покупка того, кого мы перестали беспокоить: рассылки снова возможны",
+        "en": "A purchase of somebody who was left alone: mailings may come again",
+    },
+    trigger=OnEvent(kinds=("receipt.committed",), entry="back_again"),
+    steps=(Do(name="wake", action="lift_sleep"),),
+)
+JOURNEYS = (JOURNEY, BACK)
+
+# EXPLAIN: identity's index on customer_id, the partial index suppression_open for each address.
+_LEFT_ALONE = listed(
+    """
+    SELECT DISTINCT i.customer_id FROM identity i JOIN suppression s
+    ON s.address_kind = i.kind AND s.address = i.value
+    WHERE i.customer_id IN {list} AND i.ended_at IS NULL AND s.reason = 'asleep'
+    AND s.lifted_at IS NULL
+    """
+)
+
+
+@entry("back_again")
+async def back_again(happened: Sequence[EventRow], around: Around) -> Sequence[Entry]:
+    """Those who buy and had been left alone."""
+    rows = await query(*_LEFT_ALONE, as_list(sorted({event.customer_id for event in happened})))
+    left_alone = {row["customer_id"] for row in rows}
+    return await each_event([e for e in happened if e.customer_id in left_alone], around)
+
 
 # EXPLAIN: receipt_time on the window, receipt's index on (customer_id, at) for each of it.
 _LAST = """

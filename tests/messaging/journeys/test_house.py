@@ -176,6 +176,9 @@ async def test_who_sleeps_is_called_back_and_at_last_left_alone(stage: Stage) ->
     assert sorted(await stage.outcomes("reactivation")) == ["", "finished", "goal"]
     rows = await query("SELECT address, topic, reason FROM suppression")
     assert [(row["topic"], row["reason"]) for row in rows] == [("marketing", "asleep")]
+    await stage.buys(anna)
+    await stage.settle()
+    assert await query("SELECT 1 FROM suppression WHERE lifted_at IS NULL") == [], "she is back"
 
 
 async def test_who_reads_is_not_suppressed(stage: Stage) -> None:
