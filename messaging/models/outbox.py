@@ -125,7 +125,8 @@ class Suppression(Model):
     address_kind = fields.CharField(max_length=16)
     address = fields.CharField(max_length=254)
     topic = fields.CharField(max_length=16, default="")  # "": every topic
-    reason = fields.CharField(max_length=32)  # bounced | blocked | complained | unsubscribed | hand
+    # bounced | blocked | complained | unsubscribed | by_hand | asleep …
+    reason = fields.CharField(max_length=32)
     at = InstantField()
     until = InstantField()
     lifted_at = InstantField(null=True)
