@@ -65,7 +65,10 @@ async def test_the_commands_are_told_in_every_language(api: BotApi) -> None:
     await introduce(bot)
     assert api.commands.keys() == {"ru", "en", ""}
     told = {language: [c["command"] for c in each] for language, each in api.commands.items()}
-    commands = [*("card", "points", "codes", "friends"), *("settings", "language", "help", "leave")]
+    commands = [
+        *("card", "points", "codes", "friends", "medicines"),
+        *("settings", "language", "help", "leave"),
+    ]
     assert told["ru"] == told["en"] == commands
     assert api.commands["ru"][0]["description"] == "Показать карту на кассе"
     assert api.commands[""] == api.commands["ru"]
