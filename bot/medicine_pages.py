@@ -17,8 +17,8 @@ from bot.callbacks import (
 )
 from bot.keyboards import button
 from bot.words import Words, _
+from loyalty.catalogue import Catalogued
 from loyalty.courses import CourseView
-from loyalty.refills import Catalogued
 from loyalty.rules.refill import LEAD_DAYS, MILLI
 
 DOSES_MILLI = (500, 1000, 1500, 2000, 3000, 4000, ONCE_A_WEEK_MILLI)

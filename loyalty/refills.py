@@ -9,8 +9,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
+from loyalty.catalogue import catalogued
 from loyalty.clock import Clock
 from loyalty.conflicts import DeclinedError, until_settled
 from loyalty.courses import (
@@ -42,19 +42,6 @@ from loyalty.sql import courses as sql
 
 COURSES_MAX = 50
 """On one customer's list."""
-FOUND_MAX = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogued:
-    """A product that can be taken over time, as the search in the catalogue finds it."""
-
-    sku: str
-    name: str
-    pack_units: int
-    daily_milli: int
-    prescription_only: bool
-    item: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +87,6 @@ class Refills:
         records, now = await settled([record_of(row) for row in rows]), self._now()
         return {record.id: view(record, now) for record in records}
 
-    async def search(self, text: str, limit: int = FOUND_MAX) -> list[Catalogued]:
-        """Products of the catalogue that have `text` in their name, one of each medicine and
-        pack."""
-        text = " ".join(text.split())[:64]
-        if len(text) < 3:
-            return []
-        spellings = (text, text.lower(), text.capitalize(), text.upper())
-        rows = await query(*sql.SEARCH_BOTH, *spellings, limit)
-        return [_catalogued(row) for row in rows]
-
-    async def product(self, sku: str) -> Catalogued | None:
-        rows = await query(sql.PRODUCT, None, sku)
-        return _catalogued(rows[0]) if rows else None
-
     # -- what she says ----------------------------------------------------------------------------
 
     async def add(
@@ -130,7 +103,7 @@ class Refills:
 
         One that is on her list already is changed so. Refused: invalid_course, too_many_courses.
         """
-        product = await self.product(sku) if sku else None
+        product = await catalogued(sku) if sku else None
         name = product.name if product else " ".join(name.split())
         refusal = check_course(
             name=name, pack_units=pack_units, daily_milli=daily_milli, stock_milli=stock_milli
@@ -319,15 +292,3 @@ def _check_cycle(record: Record, cycle: int) -> None:
 
 def _locked(text: str) -> tuple[str, str]:
     return text + sql.LOCKED, text
-
-
-def _catalogued(row: Any) -> Catalogued:
-    medicine = row["medicine"]
-    return Catalogued(
-        sku=row["sku"],
-        name=medicine or row["name"],
-        pack_units=row["units_per_pack"],
-        daily_milli=row["daily_milli"],
-        prescription_only=bool(row["prescription_only"]),
-        item=f"medicine:{medicine}" if medicine else f"sku:{row['sku']}",
-    )

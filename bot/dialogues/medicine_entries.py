@@ -22,6 +22,7 @@ from bot.refusal_texts import refusal_text
 from bot.states import Medicines
 from bot.turns import Turn
 from bot.words import _
+from loyalty.catalogue import catalogued, search
 from loyalty.courses import CourseView
 from loyalty.customers import CustomerView
 from loyalty.refills import Refills
@@ -111,7 +112,7 @@ _DOSES = (Medicines.dose.state, Medicines.new_dose.state)
 async def _name_told(message: Message, text: str, turn: Turn) -> Answer:
     if len(text) > NAME_LENGTH_MAX:
         return message.answer(refusal_text(Refusal(No.INVALID_COURSE), turn.words))
-    found = await _refills(turn).search(text)
+    found = await search(text)
     await turn.state.set_data({"name": text, "found": [each.sku for each in found]})
     if not found:
         await turn.state.set_state(Medicines.pack)
@@ -123,7 +124,7 @@ async def _name_told(message: Message, text: str, turn: Turn) -> Answer:
 
 async def _found_told(message: Message, place: int, draft: Mapping[str, Any], turn: Turn) -> Answer:
     found: list[str] = draft.get("found", [])
-    product = await _refills(turn).product(found[place]) if 0 <= place < len(found) else None
+    product = await catalogued(found[place]) if 0 <= place < len(found) else None
     if product is None:
         await turn.state.set_state(Medicines.pack)
         text, markup = pages.pack_page(draft["name"])

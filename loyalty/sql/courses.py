@@ -90,18 +90,6 @@ CHANGE = "UPDATE refill_course SET settled_version = ${}, {} WHERE id = $1".form
 )
 
 HOW_MANY = "SELECT COUNT(*) AS n FROM refill_course WHERE customer_id = $1"
-# $1 … $4 the same text as it may be written; EXPLAIN: all products, for a person who is typing.
-SEARCH = """
-SELECT sku, name, medicine, units_per_pack, daily_milli, prescription_only FROM product
-WHERE units_per_pack > 0
-  AND ({has}(name, $1) > 0 OR {has}(name, $2) > 0 OR {has}(name, $3) > 0 OR {has}(name, $4) > 0)
-ORDER BY CASE WHEN daily_milli > 0 THEN 0 ELSE 1 END, name LIMIT $5
-"""
-SEARCH_BOTH = (SEARCH.format(has="strpos"), SEARCH.format(has="instr"))
-PRODUCT = """
-SELECT sku, name, medicine, units_per_pack, daily_milli, prescription_only FROM product
-WHERE sku = $1
-"""
 
 # --- reminders ---
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loyalty.catalogue import search
 from loyalty.checkout import Back, Line, ReceiptAnswer
 from loyalty.clock import VirtualClock
 from loyalty.courses import CourseView, settle_all, take_in_history
@@ -227,7 +228,7 @@ async def test_a_medicine_of_her_own_is_added_once(story: Story) -> None:
 
 async def test_one_of_the_catalogue_goes_on_with_its_receipts(story: Story) -> None:
     refills = story.programme.refills
-    [*found] = await refills.search("АМЛОДИПИН")
+    [*found] = await search("АМЛОДИПИН")
     assert [(f.sku, f.pack_units, f.daily_milli) for f in found] == [
         ("amlo30", 30, 1000), ("amlo90", 90, 1000),
     ]  # fmt: skip
