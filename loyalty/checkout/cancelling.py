@@ -1,5 +1,6 @@
 """The cancel: spent points go back to the very lots, earned points are taken back by the policy."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,7 +54,7 @@ async def cancel(
     """
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 
-    async def attempt() -> ReceiptAnswer | Refusal:
+    async def ready() -> Any:
         now, rules = desk.now(), desk.rules
         months = window(month_of(now, rules.timezone))
         [row] = await query(sql.CANCEL_FACTS, None, till_id, receipt_number, own_key, *months)
@@ -69,15 +70,39 @@ async def cancel(
             return refuse(No.RECEIPT_HAS_RETURNS)
         if row["is_unsummed"]:
             await sum_up(row["customer_id"], rules, now)
-            return await attempt()
-        # A till's clock may say that it was cancelled before it was bought.
-        instant = max(at, row["at"])
-        return await _undo(desk, row, (instant, staff_id, own_key, mark))
+            return await ready()
+        return row
 
-    return await until_settled(attempt)
+    def how(row: Any) -> tuple[int, int | None, str, bytes]:
+        # A till's clock may say that it was cancelled before it was bought.
+        return max(at, row["at"]), staff_id, own_key, mark
+
+    return await until_settled(lambda: _in_turn(desk, ready, how))
+
+
+async def _in_turn(
+    desk: Desk,
+    ready: Callable[[], Awaitable[Any]],
+    how: Callable[[Any], tuple[int, int | None, str, bytes]],
+) -> ReceiptAnswer | Refusal:
+    """Look, then wait for the customer's turn, look again if another came first, and undo. A look
+    is the row, or else the answer."""
+    row = await ready()
+    if isinstance(row, ReceiptAnswer | Refusal):
+        return row
+    turn = desk.turns.of(row["customer_id"])
+    async with turn, transaction():
+        if turn.version > (row["version"] or 0):
+            row = await ready()
+            if isinstance(row, ReceiptAnswer | Refusal):
+                return row
+        answer = await _undo(desk, row, how(row))
+        turn.version = row["version"] + 1
+    return answer
 
 
 async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -> ReceiptAnswer:
+    """Everything or nothing, within the caller's transaction and the customer's turn."""
     receipt_id, at = row["id"], how[0]
     first = decode_receipt(row["answer"])
     own_rules = (await desk.book.of(row["rules_revision"])).rules
@@ -91,30 +116,25 @@ async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -
         recorded_at=row["recorded_at"],
         now=desk.now(),
     )
-    turn = desk.turns.of(row["customer_id"])
-    async with turn, transaction():
-        if turn.version >= turned.version:
-            raise OvertakenError
-        outlook = await look_ahead(desk, row["customer_id"], list(commands.values()))
-        moved = dict(zip(commands, map(_points, outlook.verdicts), strict=True))
-        answer = replace(
-            first,
-            state="cancelled",
-            cancelled_at=from_micros(at),
-            balance=outlook.balance.available,
-            next_expiry=outlook.balance.next_expiry,
-            returned=moved.get("spent", 0),
-            taken_back=-moved.get("earned", 0),
-        )
-        event = event_row("receipt.cancelled", answer, row["shop_name"])
-        await outlook.write()  # the account before its receipt, as a return locks them
-        besides = _Besides(turned, receipt_id, at)
-        if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, besides):
-            raise OvertakenError
-        has_codes = any(outcome.is_applied for outcome in first.promos)
-        await undo(receipt_id, desk.now(), frees_codes=has_codes)
-        after_commit(events.announce)
-        turn.version = turned.version
+    outlook = await look_ahead(desk, row["customer_id"], list(commands.values()))
+    moved = dict(zip(commands, map(_points, outlook.verdicts), strict=True))
+    answer = replace(
+        first,
+        state="cancelled",
+        cancelled_at=from_micros(at),
+        balance=outlook.balance.available,
+        next_expiry=outlook.balance.next_expiry,
+        returned=moved.get("spent", 0),
+        taken_back=-moved.get("earned", 0),
+    )
+    event = event_row("receipt.cancelled", answer, row["shop_name"])
+    await outlook.write()  # the account before its receipt, as a return locks them
+    besides = _Besides(turned, receipt_id, at)
+    if not await sql.write_cancel((receipt_id, *how, encode(answer)), event, besides):
+        raise OvertakenError
+    has_codes = any(outcome.is_applied for outcome in first.promos)
+    await undo(receipt_id, desk.now(), frees_codes=has_codes)
+    after_commit(events.announce)
     return answer
 
 

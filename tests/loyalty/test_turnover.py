@@ -377,6 +377,16 @@ class TestCaps:
         assert sum(answer.earned for answer in answers) == 100
         await other.stop()
 
+    async def test_cancels_that_meet_are_one_after_the_other(
+        self, anna: CustomerView, till: TillHand
+    ) -> None:
+        """However many wait for their turn, none of them is sent away."""
+        numbers = [f"R{n}" for n in range(40)]
+        for number in numbers:
+            await till.sell(anna.card_number, number, "100.00")
+        answers = await asyncio.gather(*(till.cancel(number) for number in numbers))
+        assert [answer.state for answer in answers] == ["cancelled"] * len(numbers)
+
     async def test_returns_and_sales_that_meet_lose_none_of_the_turnover(
         self, programme: Programme, clock: VirtualClock, anna: CustomerView, till: TillHand
     ) -> None:
