@@ -8,6 +8,7 @@ from loyalty.checkout import Back, Line, SoldAt
 from loyalty.courses import CourseView
 from loyalty.models import Product
 from loyalty.programme import Programme
+from loyalty.refills import Refills
 from loyalty.rules.programme import ProgrammeRules
 from messaging import preferences
 from messaging.templates import Reader, render
@@ -154,6 +155,23 @@ async def test_after_a_week_without_a_worker_what_is_too_late_is_not_said(
     assert await stage.sent("refill") == ["refill"]
 
 
+async def test_a_look_that_dies_after_it_has_taken_her_in_reminds_her_once(
+    stage: Stage, anna: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: object) -> None:
+        raise RuntimeError("killed between two commits")
+
+    await buys(stage, "R1", "amlo")
+    await live(stage, 24.9)
+    with monkeypatch.context() as patch:
+        patch.setattr(Refills, "told", dies)
+        await stage.live(8 * HOUR)
+    assert await stage.sent("refill") == ["refill"]
+    await live(stage, 3)
+    assert await stage.sent("refill") == ["refill"]
+    assert await stage.outcomes("refill") == [""]
+
+
 CONTEXT = {
     "programme": "Капсула", "medicine": "Амлодипин 5 мг", "days": 5, "ends": "2026-03-01",
     "prescription": 1, "course": 1, "cycle": 2,
@@ -168,6 +186,9 @@ def test_sms_and_locked_screens_name_it_only_if_she_lets_them(language: str, day
         for shown in (None, "Амлодипин 5 мг"):
             body = render("refill", told | {"shown": shown}, Reader(language), channel=channel)
             assert ("Амлодипин" in f"{body.subject} {body.plain}") == bool(shown)
+    for shown in (None, "Амлодипин 5 мг"):
+        chat = render("refill", told | {"shown": shown}, Reader(language))
+        assert ("<tg-spoiler>Амлодипин 5 мг</tg-spoiler>" in chat.html) == (shown is None)
     mail = render("refill", told | {"shown": "Амлодипин 5 мг"}, Reader(language), channel="email")
     assert "Амлодипин" not in mail.subject
     assert "Амлодипин" in mail.plain
