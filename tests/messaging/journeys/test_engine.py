@@ -89,6 +89,23 @@ async def test_the_goal_ends_it_at_once_and_stops_the_message_that_waits(bare: S
     assert await bare.sent("j") == ["welcome_tour"]
 
 
+async def test_what_is_no_longer_true_is_not_sent_however_long_it_has_waited(bare: Stage) -> None:
+    await bare.publish(
+        journey(
+            Reward(name="gift", permille=100, title="Скидка", live_days=20),
+            Send(name="code", template="welcome_code", needs=Check("code_unused"), lives=15 * DAY),
+        )
+    )
+    anna = await bare.join()
+    await _fill_the_cap(bare, anna)
+    await bare.settle()
+    assert (await states())[await _key("code")] == ("queued", "capped:marketing_week")
+    await query("UPDATE promo_code SET taken = 1")
+    await bare.live(8 * DAY, step=4 * HOUR)
+    assert (await states())[await _key("code")] == ("skipped", "goal_reached")
+    assert sorted(await bare.steps("j")) == ["code=skipped", "gift=given"]
+
+
 async def _fill_the_cap(bare: Stage, customer_id: int) -> None:
     """Two advertisements just now: enough for a week."""
     at = to_micros(bare.clock.now())
