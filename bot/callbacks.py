@@ -131,7 +131,10 @@ class MedicineDose(CallbackData, prefix="meddose"):
 
 
 class MedicineList(CallbackData, prefix="meds"):
+    """The list from this place on, or adding one."""
+
     page: Literal["list", "add"]
+    start: int = 0
 
 
 class MedicineChoice(CallbackData, prefix="medadd"):

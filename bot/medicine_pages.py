@@ -25,7 +25,7 @@ DOSES_MILLI = (500, 1000, 1500, 2000, 3000, 4000, ONCE_A_WEEK_MILLI)
 LATER_DAYS = (1, 3, 7, 14)
 PACKS = (10, 20, 28, 30, 50, 60, 90, 100)
 LISTED_MAX = 12
-"""Beyond these the page says that there are more."""
+"""On one page."""
 LONG_DAYS = 90
 """Beyond this a number of days says no more than the date."""
 Rows = list[list[InlineKeyboardButton]]
@@ -40,8 +40,14 @@ def _page(lines: Sequence[str], rows: Rows) -> Page:
 
 
 def list_page(
-    courses: Sequence[CourseView], words: Words, now: datetime, *, names_shown: bool
+    courses: Sequence[CourseView],
+    words: Words,
+    now: datetime,
+    *,
+    names_shown: bool,
+    start: int = 0,
 ) -> Page:
+    """A dozen of them, counted from `start` on."""
     add = [button(_("➕ Add a medicine"), MedicineList(page="add"))]
     if not courses:
         text = _(
@@ -49,18 +55,26 @@ def list_page(
             "buy with your card comes by itself; add the others, and we remind you in good time."
         )
         return _page([text], [add])
+    start = start if 0 <= start < len(courses) else 0
+    shown = list(enumerate(courses, 1))[start : start + LISTED_MAX]
     lines = [f"<b>{_('💊 Your medicines')}</b>"]
-    for number, course in enumerate(courses[:LISTED_MAX], 1):
+    for number, course in shown:
         lines += ["", f"{number}. <b>{_name(course)}</b>", _left(course, words, now)]
-    if len(courses) > LISTED_MAX:
-        lines += ["", _("… and {count} more").format(count=len(courses) - LISTED_MAX)]
     lines += ["", _("Press a number to change something.")]
-    numbers = [
-        button(str(number), _about(course, "show"))
-        for number, course in enumerate(courses[:LISTED_MAX], 1)
-    ]
+    numbers = [button(str(number), _about(course, "show")) for number, course in shown]
     rows = [numbers[n : n + 6] for n in range(0, len(numbers), 6)]
-    return _page(lines, [*rows, add, [_names(names_shown)]])
+    return _page(lines, [*rows, _turning(start, len(courses)), add, [_names(names_shown)]])
+
+
+def _turning(start: int, count: int) -> list[InlineKeyboardButton]:
+    """The way to those before and after."""
+    ways = []
+    if start:
+        before = max(0, start - LISTED_MAX)
+        ways.append(button(_("« Back"), MedicineList(page="list", start=before)))
+    if start + LISTED_MAX < count:
+        ways.append(button(_("Next »"), MedicineList(page="list", start=start + LISTED_MAX)))
+    return ways
 
 
 def _names(shown: bool) -> InlineKeyboardButton:

@@ -71,12 +71,12 @@ async def show(message: Message, customer: CustomerView, turn: Turn) -> Answer:
     return message.answer(text, reply_markup=markup)
 
 
-async def _list(customer: CustomerView, turn: Turn) -> pages.Page:
+async def _list(customer: CustomerView, turn: Turn, start: int = 0) -> pages.Page:
     courses = await _refills(turn).courses_of(customer.id)
     hers = await preferences.preferences_of(customer.id)
     now = turn.desk.programme.clock.now()
     shown = hers is not None and hers.medicine_names
-    return pages.list_page(courses, turn.words, now, names_shown=shown)
+    return pages.list_page(courses, turn.words, now, names_shown=shown, start=start)
 
 
 async def turn_to(
@@ -89,7 +89,7 @@ async def turn_to(
         await turn.state.set_data({})
         return query.message.answer(pages.name_page())
     await turn.state.clear()
-    return _edit(query, await _list(customer, turn))
+    return _edit(query, await _list(customer, turn, callback_data.start))
 
 
 async def answer(

@@ -67,6 +67,24 @@ async def test_what_is_bought_with_the_card_is_on_the_list(
     chat.sees("Ваши лекарства")
 
 
+async def test_a_long_list_is_turned_over(
+    chat: Chat, programme: Programme, anna: CustomerView
+) -> None:
+    for n in range(14):
+        await programme.refills.add(
+            anna.id, name=f"Сбор {n}", pack_units=20, daily_milli=1000, stock_milli=(n + 9) * 1000
+        )
+    await chat.send("/medicines")
+    chat.sees("1. Сбор 0", "12. Сбор 11")
+    assert "« Назад" not in chat.screen.buttons
+    await chat.click("Дальше »")
+    chat.sees("13. Сбор 12", "14. Сбор 13")
+    await chat.click("14")
+    chat.sees("Сбор 13")
+    await chat.click("« Все лекарства")
+    chat.sees("1. Сбор 0")
+
+
 async def test_one_of_the_catalogue_is_added_by_taps(
     chat: Chat, programme: Programme, anna: CustomerView
 ) -> None:
