@@ -88,7 +88,7 @@ async def decisions(report: Report, *, rounds: int, scale: float) -> None:
     async with fresh_database() as url:
         base = await Base.make(url, int(40_000 * scale))
         raw = await asyncpg.connect(url)
-        limit = Limit(raw, DispatcherRules().concurrency)
+        limit = Limit(raw, DispatcherRules().batch)
         firsts = itertools.cycle(range(1, base.size - count + 2, count))
         async with Worker.started(url, Options(channel="instant")) as worker:
             spent = {
