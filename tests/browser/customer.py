@@ -46,6 +46,12 @@ class Customer:
         for text in texts:
             await expect(newest).to_contain_text(text)
 
+    async def is_told(self, first: str, *texts: str) -> None:
+        """A message of the shop has all of this; others may have come after it by themselves."""
+        message = self.chat.locator(".message.shop").filter(has_text=first).last
+        for text in (first, *texts):
+            await expect(message).to_contain_text(text)
+
     async def joins(self) -> None:
         await self.opens_the_chat()
         await self.taps("Русский")
