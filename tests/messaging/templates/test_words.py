@@ -150,7 +150,12 @@ def test_the_web_chat_understands_all_that_they_write(name: str, language: str) 
             assert sample.name in ("long texts", "a script for a link"), sample
             continue
         marked = parse(body.html)
-        assert {entity["type"] for entity in marked.entities} <= {"bold", "code", "text_link"}
+        assert {entity["type"] for entity in marked.entities} <= {
+            "bold",
+            "code",
+            "spoiler",
+            "text_link",
+        }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
