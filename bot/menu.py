@@ -10,6 +10,7 @@ from aiogram.filters import BaseFilter
 from aiogram.types import Message
 
 from bot.words import N_
+from loyalty.rules.promo_codes import is_own_code
 from messaging.i18n import LANGUAGES, gettext
 
 
@@ -106,7 +107,7 @@ TOPICS: Mapping[str, Topic] = {
 BUTTONS = (("card", "points"), ("codes", "friends"), ("medicines", "settings"))
 """The reply keyboard, row by row: as many as the smallest phones show beside the conversation."""
 
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"\b[^\W\d_]+\b")
 _TYPO_RATIO = 0.8
 _STEM_LETTERS_MIN = 4  # shorter words are not guessed at: one wrong letter makes another word
 
@@ -135,6 +136,8 @@ def topic_of(text: str) -> str | None:
         return command if command in TOPICS else None
     if asked in _labels():
         return _labels()[asked]
+    if re.search(r"\d", asked) and is_own_code(asked):
+        return None  # whatever word its letters begin like
     words = _WORD.findall(asked.replace("ё", "е"))[:40]
     return _by_stem(words) or _by_likeness(words)
 

@@ -16,7 +16,7 @@ from bot.turns import Turn
 from bot.words import _
 from loyalty.customers import CustomerView
 from loyalty.refusals import Refusal
-from loyalty.rules.promo_codes import PAYLOAD, is_intact, spellings
+from loyalty.rules.promo_codes import is_own_code
 
 
 def router() -> Router:
@@ -30,13 +30,8 @@ def entries() -> Router:
     """What she types as a code; comes after all topics, so that a menu button is no code."""
     typed = Router(name="codes typed")
     typed.message.register(entered, Member(), StateFilter(Codes.entry), F.text)
-    typed.message.register(entered, Member(), F.text.func(_is_code))
+    typed.message.register(entered, Member(), F.text.func(is_own_code))
     return typed
-
-
-def _is_code(text: str) -> bool:
-    """One of our own making, pasted as it came."""
-    return any(len(each) == PAYLOAD + 1 and is_intact(each) for each in spellings(text))
 
 
 async def show(message: Message, customer: CustomerView, turn: Turn) -> SendMessage:

@@ -101,3 +101,8 @@ def spellings(text: str) -> tuple[str, ...]:
     ours = (looks.translate(_READS), latin.translate(_READS))
     intact = [code for code in ours if is_intact(code)]
     return tuple(dict.fromkeys([plain, *intact, looks, latin, plain.translate(_TO_RUSSIAN)]))
+
+
+def is_own_code(text: str) -> bool:
+    """Whether somebody has typed or pasted a code of our own making, however it is spelt."""
+    return any(len(each) == PAYLOAD + 1 and is_intact(each) for each in spellings(text))
