@@ -42,7 +42,7 @@ class Customer:
 
     @property
     def newest(self) -> Locator:
-        """The newest message of the shop, but for the word of welcome: it comes when it wants to."""
+        """The newest message of the shop but for the word of welcome, which comes when it will."""
         return self.chat.locator(".message.shop").filter(has_not_text="что вы с нами!").last
 
     async def sees(self, *texts: str) -> None:
