@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
-from aiogram import Bot, Dispatcher
+from aiogram import Bot, Dispatcher, Router
 from aiogram.types import ErrorEvent, Message
 
 from bot.desk import Desk, SendCode
@@ -96,8 +96,7 @@ def build_dispatcher(
     )
     dispatcher.update.outer_middleware(WhoSpeaks(desk))
     dispatcher.callback_query.outer_middleware(AnswersClicks())
-    for module in (settings, survey, medicine_entries):
-        dispatcher.include_router(module.typing())  # it may look like any question
+    dispatcher.include_router(_typing())
     most_asked_first = (
         *(points, card, codes, start, join, friends),
         *(survey, medicines, medicine_entries, settings, language, help_),
@@ -111,6 +110,19 @@ def build_dispatcher(
     dispatcher.include_router(join.strangers())
     dispatcher.errors.register(_apologise)
     return dispatcher
+
+
+def _typing() -> Router:
+    """What is written while something is asked for: it may look like any question."""
+    typing = Router(name="typing")
+    typing.message.filter(_under_way)  # one question to most messages, instead of one a dialogue
+    for module in (settings, survey, medicine_entries):
+        typing.include_router(module.typing())
+    return typing
+
+
+async def _under_way(_message: Message, raw_state: str | None = None) -> bool:
+    return raw_state is not None
 
 
 async def _apologise(event: ErrorEvent) -> bool:
