@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.assembly import House, Outside, open_house
@@ -21,7 +21,7 @@ from app.simulation.repeatable import repeatable
 from bot.rehearsal import Telephones
 from loyalty.clock import VirtualClock
 from loyalty.database import query
-from loyalty.instants import to_micros
+from loyalty.instants import from_micros, to_micros
 from loyalty.refusals import Refusal
 from messaging.channels.base import Channel
 from messaging.pacing import Claim
@@ -116,7 +116,7 @@ class World:
         for mailed in self.telephones.mailed:
             rows = mailed.message.get("reply_markup", {}).get("inline_keyboard", ())
             yield Arrival(
-                at=self.now,
+                at=datetime.fromtimestamp(mailed.message["date"], UTC),
                 address_kind="telegram",
                 address=str(mailed.user_id),
                 reference=str(mailed.number),
@@ -136,7 +136,7 @@ class World:
             self._transcript_read = max(row["id"] for row in rows)
         return [
             Arrival(
-                at=self.now,
+                at=from_micros(row["at"]),
                 address_kind="webchat",
                 address=str(row["thread_id"]),
                 reference=str(row["message_id"]),
@@ -171,7 +171,7 @@ async def messages_of(arrivals: Sequence[Arrival]) -> Mapping[tuple[str, str], T
 
 
 _WEBCHAT = """
-    SELECT c.id, c.thread_id, c.message_id, c.body FROM chat_message c
+    SELECT c.id, c.thread_id, c.message_id, c.body, c.at FROM chat_message c
     WHERE c.id > $1 AND c.outgoing = 1 AND EXISTS (
         SELECT 1 FROM attempt a WHERE a.channel = 'messenger'
         AND a.address = CAST(c.thread_id AS TEXT) AND a.address_kind = 'webchat'
