@@ -2,21 +2,26 @@
 
 aiosmtplib does what is intricate: TLS, STARTTLS, signing in, EHLO. Then this protocol takes the
 transport over, because a transaction needs two things that it does not offer: commands in one
-group (RFC 2920), and to know whether the connection was lost before or after the final dot.
+group (RFC 2920), and to know whether the connection was lost before or after the final dot. A mail
+takes two round trips, and one where the next mail's envelope can go along with it.
 """
 
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 import aiosmtplib
+from msgspec import Struct
 
 from messaging.channels.email.mime import Mail
 from messaging.channels.email.replies import Meaning, meaning
 
 REPLY_BYTES_MAX = 32 * 1024
+GROUP_BYTES_MAX = 64 * 1024
+"""A mail up to this length is with the operating system in one go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +37,7 @@ class Server:
     tls_context: ssl.SSLContext | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     code: int
     text: str
 
@@ -154,6 +158,7 @@ class Connection:
         self.takes_utf8 = smtp.supports_extension("smtputf8")
         self._states_size = smtp.supports_extension("size")
         self._dirty = False  # a transaction was broken off: RSET comes before the next
+        self._asked_for: Mail | None = None  # whose envelope went along with the mail before it
         self.used = 0
 
     @property
@@ -161,41 +166,51 @@ class Connection:
         """Whether, for all that is known, the server still listens."""
         return not (self._replies.lost or self._replies.unasked or self._transport.is_closing())
 
-    async def send(self, mail: Mail, *, ready_by: float, answer_by: float) -> Reply:
+    def could_follow(self, mail: Mail) -> bool:
+        """Whether its envelope may go along with the mail before it."""
+        fits = not self._size_max or len(mail.content) <= self._size_max
+        return self._pipelining and fits and (self.takes_utf8 or not mail.utf8)
+
+    async def send(
+        self,
+        mail: Mail,
+        *,
+        ready_by: float,
+        answer_by: float,
+        following: Callable[[], Mail | None] = lambda: None,
+    ) -> Reply:
         """The server's last word, which is a yes; else one of the errors above.
 
         Instants of the loop's clock: until when the server may let us begin, and until when it may
-        ponder on the whole.
+        ponder on the whole. `following` is asked for the mail that comes next on this connection,
+        if it is known by then and could follow: nothing else may be sent here before it is.
         """
         self.used += 1
         if self._size_max and len(mail.content) > self._size_max:
             too_large = Reply(552, f"5.3.4 the server takes {self._size_max} bytes")
             _refuse(too_large)
+        begun = False
         try:
-            async with asyncio.timeout_at(ready_by):
+            async with asyncio.timeout_at(ready_by) as deadline:
                 await self._begin(mail)
+                begun = True
+                deadline.reschedule(answer_by)
+                return await self._hand_over(mail.content, following)
         except TimeoutError:
+            if begun:
+                raise LostAfterDotError("no answer in time") from None
             raise LostError("no answer in time") from None
-        try:
-            async with asyncio.timeout_at(answer_by):
-                return await self._hand_over(mail.content)
-        except TimeoutError:
-            raise LostAfterDotError("no answer in time") from None
 
     async def _begin(self, mail: Mail) -> None:
         """Envelope and DATA, until the server waits for the mail itself."""
-        options = f" SIZE={len(mail.content)}" if self._states_size else ""
-        options += " SMTPUTF8 BODY=8BITMIME" if mail.utf8 else ""
-        commands = [
-            f"MAIL FROM:<{mail.sender}>{options}\r\n".encode(),
-            f"RCPT TO:<{mail.recipient}>\r\n".encode(),
-            b"DATA\r\n",
-        ]
-        if self._dirty:
-            commands.insert(0, b"RSET\r\n")
+        if self._asked_for is mail:
+            self._asked_for = None
+            replies = [await self._replies.next() for _ in range(3)]
+        else:
+            commands = [*([b"RSET\r\n"] if self._dirty else []), *self._envelope(mail)]
+            replies = await (self._grouped if self._pipelining else self._one_by_one)(commands)
         self._dirty = True
-        ask = self._grouped if self._pipelining else self._one_by_one
-        *_, accepted, recipient, ready = await ask(commands)
+        accepted, recipient, ready = replies[-3:]
         if ready.code == 354 and not (_good(accepted) and _good(recipient)):
             await self._empty_mail()
         if not _good(accepted):
@@ -204,6 +219,15 @@ class Connection:
             _refuse(recipient)
         if ready.code != 354:
             _refuse(ready)
+
+    def _envelope(self, mail: Mail) -> list[bytes]:
+        options = f" SIZE={len(mail.content)}" if self._states_size else ""
+        options += " SMTPUTF8 BODY=8BITMIME" if mail.utf8 else ""
+        return [
+            f"MAIL FROM:<{mail.sender}>{options}\r\n".encode(),
+            f"RCPT TO:<{mail.recipient}>\r\n".encode(),
+            b"DATA\r\n",
+        ]
 
     async def _grouped(self, commands: list[bytes]) -> list[Reply]:
         self._transport.write(b"".join(commands))
@@ -225,18 +249,27 @@ class Connection:
         self._transport.write(b".\r\n")
         await self._replies.next()
 
-    async def _hand_over(self, content: bytes) -> Reply:
-        self._transport.write(dotted(content) + b".\r\n")
+    async def _hand_over(self, content: bytes, following: Callable[[], Mail | None]) -> Reply:
+        """The mail, and with it the envelope of the next: RFC 2920 (3.1) lets it go along.
+
+        Not with a long one: of a group that breaks nobody could tell where it broke.
+        """
+        following_mail = following() if len(content) <= GROUP_BYTES_MAX else None
+        self._asked_for = following_mail
+        group = [dotted(content), b".\r\n"]
+        if following_mail is not None:
+            group += self._envelope(following_mail)
+        self._transport.write(b"".join(group))
         written = await self._replies.written()
         try:
             reply = await self._replies.next()
         except LostError as error:
-            if not written:
+            if not written and following_mail is None:
                 raise
             raise LostAfterDotError(str(error)) from None
+        self._dirty = False  # what ends a mail ends its transaction, whatever the answer
         if not _good(reply):
             _refuse(reply)
-        self._dirty = False
         return reply
 
     def quit(self) -> None:

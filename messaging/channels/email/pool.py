@@ -1,8 +1,7 @@
 """A few connections that are used again and again: opened when needed, closed when idle."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
 from dataclasses import dataclass
 
 from messaging.channels.email.connection import (
@@ -41,13 +40,30 @@ class Utf8NotTakenError(Exception):
     """The address has letters that this server does not take."""
 
 
+class _Turn:
+    """A mail that waits for one of the connections.
+
+    What it is given is a connection on which its envelope has been sent already, or None: any.
+    """
+
+    __slots__ = ("given", "mail")
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        self.given: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+
+
 class Pool:
-    """Connections to one server, the one used last first, so that the others can go."""
+    """Connections to one server, the one used last first, so that the others can go.
+
+    Who waits longest for one sends its envelope along with the mail of who has it.
+    """
 
     def __init__(self, server: Server, rules: PoolRules | None = None) -> None:
         self._server = server
         self._rules = rules or PoolRules()
-        self._room = asyncio.Semaphore(self._rules.size)
+        self._in_use = 0
+        self._waiting: deque[_Turn] = deque()
         self._idle: list[tuple[Connection, asyncio.TimerHandle]] = []
 
     async def send(self, mail: Mail) -> Reply:
@@ -57,9 +73,10 @@ class Pool:
         nothing was handed over then, and the mail goes out on a fresh one.
         """
         ready_by = asyncio.get_running_loop().time() + self._rules.ready_s
-        await self._enter(ready_by)
+        connection = await self._enter(mail, ready_by)
         try:
-            while (connection := self._take_idle()) is not None:
+            connection = connection or self._take_idle()
+            while connection is not None:
                 try:
                     return await self._send_on(connection, mail, ready_by)
                 except LostError:
@@ -68,43 +85,93 @@ class Pool:
                 except RefusedError as refused:
                     if not refused.fatal:
                         raise
+                connection = self._take_idle()
             fresh = await connect(self._server, timeout_s=_left(ready_by))
             return await self._send_on(fresh, mail, ready_by)
         finally:
-            self._room.release()
+            self._leave()
 
-    async def _enter(self, ready_by: float) -> None:
+    async def _enter(self, mail: Mail, ready_by: float) -> Connection | None:
+        """Wait for one of the places; whoever has one calls `_leave`."""
+        if self._in_use < self._rules.size:
+            self._in_use += 1
+            return None
+        turn = _Turn(mail)
+        self._waiting.append(turn)
         try:
             async with asyncio.timeout_at(ready_by):
-                await self._room.acquire()
-        except TimeoutError:
-            raise BusyError from None
+                return await turn.given
+        except BaseException as error:
+            turn.given.cancel()
+            if not turn.given.cancelled():  # given in this very moment
+                if (connection := turn.given.result()) is not None:
+                    connection.abort()
+                self._leave()
+            if isinstance(error, TimeoutError):
+                raise BusyError from None
+            raise
+
+    def _leave(self) -> None:
+        self._in_use -= 1
+        while self._in_use < self._rules.size and (turn := self._next_turn()) is not None:
+            self._waiting.popleft()
+            self._in_use += 1
+            turn.given.set_result(None)
+
+    def _next_turn(self) -> _Turn | None:
+        """The first that still waits; it stays in its place."""
+        while self._waiting and self._waiting[0].given.done():
+            self._waiting.popleft()
+        return self._waiting[0] if self._waiting else None
 
     async def _send_on(self, connection: Connection, mail: Mail, ready_by: float) -> Reply:
-        async with self._kept(connection):
-            if mail.utf8 and not connection.takes_utf8:
-                raise Utf8NotTakenError
-            answer_by = ready_by + self._rules.answer_s
-            return await connection.send(mail, ready_by=ready_by, answer_by=answer_by)
-
-    @asynccontextmanager
-    async def _kept(self, connection: Connection) -> AsyncIterator[None]:
         """Keep the connection for the next mail unless it has become useless."""
-        try:
-            yield
-        except Utf8NotTakenError:
+        if mail.utf8 and not connection.takes_utf8:
             self._put_back(connection)
-            raise
+            raise Utf8NotTakenError
+        follower: _Turn | None = None
+
+        def following() -> Mail | None:
+            nonlocal follower
+            turn = self._next_turn()
+            worn = connection.used >= self._rules.mails_max
+            if turn is None or worn or not connection.could_follow(turn.mail):
+                return None
+            follower = self._waiting.popleft()
+            return turn.mail
+
+        try:
+            reply = await connection.send(
+                mail,
+                ready_by=ready_by,
+                answer_by=ready_by + self._rules.answer_s,
+                following=following,
+            )
         except RefusedError as refused:
+            self._pass_on(None if refused.fatal else connection, follower)
             if refused.fatal:
                 connection.abort()
-            else:
-                self._put_back(connection)
             raise
         except BaseException:  # lost, or cancelled in the middle: an answer may still come
+            self._pass_on(None, follower)
             connection.abort()
             raise
-        self._put_back(connection)
+        self._pass_on(connection, follower)
+        return reply
+
+    def _pass_on(self, connection: Connection | None, follower: _Turn | None) -> None:
+        """To whom the connection knows the envelope of, and a place with it."""
+        if follower is None:
+            if connection is not None:
+                self._put_back(connection)
+        elif follower.given.done():  # it has gone meanwhile, and the server waits for its mail
+            if connection is not None:
+                connection.abort()
+        elif connection is None:
+            self._waiting.appendleft(follower)
+        else:
+            self._in_use += 1  # and this mail's own place is free in a moment
+            follower.given.set_result(connection)
 
     def _put_back(self, connection: Connection) -> None:
         if not connection.usable or connection.used >= self._rules.mails_max:
