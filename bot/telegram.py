@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.client.default import DefaultBotProperties
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.enums import ParseMode
 from aiogram.exceptions import TelegramAPIError
@@ -23,6 +22,7 @@ from pydantic_core import to_json
 from bot.calls import call_of
 from bot.menu import TOPICS
 from bot.replies import RepliesFirst
+from bot.telegram_session import TelegramSession
 from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGES, gettext
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
@@ -43,7 +43,7 @@ def make_telegram_bot(token: str, api_url: str = "https://api.telegram.org") -> 
     try:
         return Bot(
             token,
-            session=AiohttpSession(api=server),
+            session=TelegramSession(api=server),
             default=DefaultBotProperties(parse_mode=ParseMode.HTML),
         )
     except TokenValidationError:

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -20,7 +23,6 @@ from benchmarks.dispatch_parts.bot_api import BotApi, bot_api
 from benchmarks.dispatch_parts.letters import SHORT, SHORT_CONTEXT
 from benchmarks.dispatch_parts.workers import TOKEN, Options, Worker, drain_together
 from benchmarks.harness import Report, ServerCpu, fresh_database, interleave, median, ratio
-from bot.telegram import make_telegram_bot
 
 REDIS_URL = "redis://127.0.0.1:6379/13"
 RATE_MAX = 30
@@ -85,7 +87,9 @@ async def _unlimited(
 
 @asynccontextmanager
 async def _bot(api: BotApi) -> Any:
-    bot = make_telegram_bot(TOKEN, f"http://127.0.0.1:{api.port}")
+    """As its readme makes one."""
+    server = TelegramAPIServer.from_base(f"http://127.0.0.1:{api.port}")
+    bot = Bot(TOKEN, session=AiohttpSession(api=server))
     try:
         yield bot
     finally:

@@ -211,6 +211,11 @@ class BotApi:
         return web.json_response({"ok": True, "result": result})
 
     async def _params(self, request: web.Request) -> tuple[Params, dict[str, bytes]]:
+        if request.content_type == "application/json":  # "except for uploading files"
+            given = json.loads(await request.read())
+            if not isinstance(given, dict):
+                raise bad("object expected as request")
+            return given, {}
         params: Params = {}
         files: dict[str, bytes] = {}
         for name, value in (await request.post()).items():
