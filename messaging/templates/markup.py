@@ -13,6 +13,7 @@ from messaging.templates.problems import Flaw
 
 LINK = re.compile(r"(?:https?://[^\s/]|mailto:[^\s@]|tel:\+?\d)[^\s]*", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z-]+=\"[^\"<>]*\")*)\s*(/?)>")
+_TAGS = re.compile(r"<[^<>]+>")
 _ATTRIBUTE = re.compile(r"([a-zA-Z-]+)=\"([^\"<>]*)\"")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _TELEGRAM_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
@@ -64,6 +65,26 @@ REQUIRED = {"a": "href", "img": "src", "span": "class"}
 
 Fault = tuple[Flaw, str, int]
 """What is wrong, with which words, and how many lines above it."""
+
+
+def is_clean(markup: str, subset: Subset) -> bool:
+    """Whether there is surely nothing wrong: `faults` finds out about the rest."""
+    tags = _TAGS.findall(markup) if "<" in markup else []
+    if len(tags) < markup.count("<") or _has_bare_ampersand(markup, subset):
+        return False
+    bare = []
+    for tag in tags:
+        if _of_tag(tag, subset):
+            return False
+        space = tag.find(" ")
+        bare.append(tag if space < 0 else tag[:space] + ">")
+    return _is_balanced(tuple(bare), subset)
+
+
+@lru_cache(maxsize=4096)
+def _is_balanced(tags: tuple[str, ...], subset: Subset) -> bool:
+    """Tags without their attributes: a template writes the same ones in each of its messages."""
+    return all(flaw is not Flaw.TAG_UNBALANCED for flaw, *_ in faults("".join(tags), subset))
 
 
 def faults(markup: str, subset: Subset, *, balanced: bool = True) -> Iterator[Fault]:

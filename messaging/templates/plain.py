@@ -12,9 +12,8 @@ _ENDS = {
     for name in ("head", "style", "script", "title", "div", "span")
 } | {"": re.compile("-->")}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*|!)([^<>]*)>")
+_ODD_SPACES = re.compile(r"  |[\t\r\f\v\xa0]")
 _SPACES = re.compile(r"[ \t\r\f\v\xa0]+")
-_ANY_SPACES = re.compile(r"\s+")
-_AROUND_BREAK = re.compile(r" +\n *|\n +")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _ATTRIBUTE = r"""\b{name}\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
 _HREF = re.compile(_ATTRIBUTE.format(name="href"), re.IGNORECASE)
@@ -39,7 +38,7 @@ _SCHEMES = ("http://", "https://", "mailto:", "tel:")
 def plain_text(markup: str, *, breaks_kept: bool = False) -> str:
     """`markup` as text. `breaks_kept`: a line break in it is one (Telegram's HTML), not a space."""
     if not breaks_kept:
-        markup = _ANY_SPACES.sub(" ", _seen(markup))
+        markup = " ".join(_seen(markup).split())
     words, *tags = _TAG.split(markup)
     pieces = [html.unescape(words)]
     links: list[tuple[str, int]] = []  # the open one: where to, and which piece is its first
@@ -53,9 +52,12 @@ def plain_text(markup: str, *, breaks_kept: bool = False) -> str:
         if words:
             pieces.append(html.unescape(words))
     text = "".join(pieces)
-    if not breaks_kept or "  " in text or "\xa0" in text:
+    if _ODD_SPACES.search(text):
         text = _SPACES.sub(" ", text)
-    return _EMPTY_LINES.sub("\n\n", _AROUND_BREAK.sub("\n", text)).strip()
+    text = text.replace(" \n", "\n").replace("\n ", "\n")
+    if "\n\n\n" in text:
+        text = _EMPTY_LINES.sub("\n\n", text)
+    return text.strip()
 
 
 def _seen(markup: str) -> str:

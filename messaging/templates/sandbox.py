@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import LoopContext, Undefined
+from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 
@@ -122,9 +122,11 @@ class Words:
 
     def write(self, values: Mapping[str, Value], reader: Reader) -> str:
         """Raises whatever a template can raise, and SecurityError when it grows too long."""
-        context = self._template.new_context({**values, READER: reader})
+        template = self._template
+        known = {**values, READER: reader}
+        context = Context(template.environment, known, template.name, template.blocks)
         pieces, length = [], 0
-        for piece in self._template.root_render_func(context):
+        for piece in template.root_render_func(context):
             length += len(piece)
             if length > self._length_max:
                 raise SecurityError(f"it grows longer than {self._length_max} characters")

@@ -29,8 +29,9 @@ def lacking(template: Template, context: Context) -> list[str]:
 
 def values_of(template: Template, context: Context) -> Mapping[str, Value]:
     """The declared variables alone. Raises TemplateError for what is missing or of a wrong kind."""
-    if missing := lacking(template, context):
-        raise TemplateError(f"{template.name} lacks {', '.join(missing)}")
+    for name, variable in template.variables.items():
+        if context.get(name) is None and not variable.optional:
+            raise TemplateError(f"{template.name} lacks {', '.join(lacking(template, context))}")
     try:
         return {
             name: converted(variable, context.get(name))

@@ -10,7 +10,7 @@ from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader,
 from messaging.templates.buttons import ButtonsError, Rows, rows_of
 from messaging.templates.definition import Place, Template
 from messaging.templates.filters import short
-from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults
+from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults, is_clean
 from messaging.templates.plain import plain_text
 from messaging.templates.problems import Flaw
 from messaging.templates.sandbox import Words, compiled
@@ -47,7 +47,7 @@ class Writer:
         self.source = source
         self._declared = {name: v.many for name, v in template.variables.items()}
         self._languages = template.languages
-        self._has: dict[tuple[str, Channel], bool] = {}
+        self._parts: dict[tuple[str, str], tuple[Channel, frozenset[str]]] = {}
         self._compiled: dict[tuple[str, Channel, str], Words | TemplateError] = {}
 
     def write(self, context: Context, reader: Reader, channel: str = "messenger") -> Body:
@@ -55,28 +55,23 @@ class Writer:
         language = self.language(reader.language)
         values = values_of(self.template, context)
         reader = Reader(language, reader.timezone)
-        known: Channel = next((one for one in CHANNELS if one == channel), "messenger")
-        if known != "messenger" and not self._has_words(language, known):
-            known = "messenger"
+        known, written = self._written(language, channel)
         part = partial(self.text, language, known, values=values, reader=reader)
         match known:
             case "messenger":
                 if channel != "messenger":
                     return _borrowed(Body(self._markup(part("text"), TELEGRAM)), channel)
-                pressed = Place(language, known, "buttons") in self.template.words
-                buttons = self._buttons(part("buttons")) if pressed else ()
+                buttons = self._buttons(part("buttons")) if "buttons" in written else ()
                 return Body(self._markup(part("text"), TELEGRAM), buttons=buttons)
             case "email":
                 page = self._markup(part("html"), EMAIL)
-                own_text = Place(language, known, "text") in self.template.words
-                text = part("text") if own_text else plain_text(page)
+                text = part("text") if "text" in written else plain_text(page)
                 return Body(page, subject=one_line(part("subject")), text=text)
             case "sms":
                 return _plain(cheap(part("text")))
             case "webpush":
                 title = short(one_line(part("title")), TITLE_LENGTH_MAX)
-                linked = Place(language, known, "link") in self.template.words
-                link = self._link(part("link")) if linked else ""
+                link = self._link(part("link")) if "link" in written else ""
                 return _notification(title, short(part("text"), NOTIFICATION_LENGTH_MAX), link)
 
     def language(self, wanted: str) -> str:
@@ -85,12 +80,16 @@ class Writer:
         language = supported(wanted)
         return language if language in known or not known else known[0]
 
-    def _has_words(self, language: str, channel: Channel) -> bool:
-        """As `Template.has`, remembered: it is asked for each message."""
-        has = self._has.get((language, channel))
-        if has is None:
-            has = self._has[language, channel] = self.template.has(language, channel)
-        return has
+    def _written(self, language: str, channel: str) -> tuple[Channel, frozenset[str]]:
+        """Whose words are taken, and which parts of them there are. Asked for each message."""
+        found = self._parts.get((language, channel))
+        if found is None:
+            known: Channel = next((one for one in CHANNELS if one == channel), "messenger")
+            if not self.template.has(language, known):
+                known = "messenger"
+            parts = frozenset(place.part for place in self.template.places(language, known))
+            found = self._parts[language, channel] = known, parts
+        return found
 
     def text(
         self,
@@ -145,8 +144,9 @@ class Writer:
 
     def _markup(self, markup: str, subset: Subset) -> str:
         """What a provider would refuse, or a reader should not get, is not sent."""
-        for flaw, detail, _ in faults(markup, subset):
-            raise TemplateError(f"{self.template.name}: {flaw} {detail}")
+        if not is_clean(markup, subset):
+            for flaw, detail, _ in faults(markup, subset):
+                raise TemplateError(f"{self.template.name}: {flaw} {detail}")
         if subset is TELEGRAM and len(markup) > MESSENGER_SHOWN_MAX:
             shown = len(Body(markup).plain)
             if shown > MESSENGER_SHOWN_MAX:
