@@ -6,23 +6,23 @@ message `unknown`, because the provider may have it.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
 from messaging.mailings import let_go
-from messaging.records import as_list, as_rows, encoded, listed, rowset
+from messaging.records import as_list, as_rows, listed, rowset
 from messaging.rousing import rouse
 
 MessageState = Literal["queued", "sent", "skipped", "failed", "unknown"]
 AttemptState = Literal["sent", "failed", "unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class Beginning(Struct, frozen=True, kw_only=True):
     """A try about to be made. `cost` in millionths of the currency; `presses`: caps count it."""
 
     attempt_id: int
@@ -35,15 +35,15 @@ class Beginning:
     presses: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What became of a claimed message; with `attempt_id` also of the try that was made.
 
     Instants in microseconds: `not_before` of a message that is queued again, `fallback_at` of one
     that another channel takes over then. `waited`: it is queued again without having been tried.
-    `anew`: its tries are counted from the beginning, by another channel. `traced`: the provider
-    will speak of it by these ids. `habit_of`: the customer in whose history over `channel` a try
-    counts that was sent.
+    `anew`: its tries are counted from the beginning, by another channel. `first`: it was claimed
+    for the first time, so there is nothing to take back. `late`: it arrived later than its contact
+    was reserved for. `traced`: the provider will speak of it by these ids. `habit_of`: the customer
+    in whose history over `channel` a try counts that was sent.
     """
 
     message_id: int
@@ -53,23 +53,60 @@ class Outcome:
     fallback_at: int | None = None
     waited: bool = False
     anew: bool = False
+    first: bool = False
     attempt_id: int | None = None
     attempt_state: AttemptState | None = None
-    provider_ids: tuple[str, ...] = ()
+    provider_id: str = ""
+    more_ids: tuple[str, ...] = ()
+    late: bool = False
     traced: bool = False
     error: str = ""
     habit_of: int | None = None
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """A decision for the message's story: the verdict, its reason, and what it stood on."""
 
     message_id: int
     verdict: Literal["send", "wait", "skip", "fail"]
     reason: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Told(Struct):
+    """A row of `_DECIDE`; so are those below, each of its own statement."""
+
+    id: int
+    message_id: int
+    verdict: str
+    reason: str
+    details: Mapping[str, Any]
+
+
+class _Ended(Struct):
+    message_id: int
+    state: str
+    reason: str
+    not_before: int | None
+    fallback_at: int | None
+    waited: bool
+    anew: bool
+
+    @classmethod
+    def of(cls, o: Outcome) -> "_Ended":
+        return cls(o.message_id, o.state, o.reason, o.not_before, o.fallback_at, o.waited, o.anew)
+
+
+class _Tried(Struct):
+    attempt_id: int | None
+    attempt_state: str | None
+    provider_id: str
+    error: str
+
+    @classmethod
+    def of(cls, o: Outcome) -> "_Tried":
+        return cls(o.attempt_id, o.attempt_state, o.provider_id, o.error)
 
 
 ARRIVES_WITHIN_US = 2_000_000
@@ -107,7 +144,8 @@ _RESERVE = rowset(
 _DECIDE = rowset(
     """
     INSERT INTO decision (id, message_id, at, verdict, reason, details)
-    SELECT r.id, r.message_id, CAST($2 AS BIGINT), r.verdict, r.reason, r.details FROM {rows}
+    SELECT r.id, r.message_id, CAST($2 AS BIGINT), r.verdict, substr(r.reason, 1, 200),
+        CASE WHEN r.details = '{}' THEN '' ELSE r.details END FROM {rows}
     """,
     id="bigint",
     message_id="bigint",
@@ -124,25 +162,9 @@ async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) ->
     """
     if not beginnings:
         return set()
-    rows = [
-        {
-            "attempt_id": b.attempt_id,
-            "message_id": b.message_id,
-            "channel": b.channel,
-            "address_kind": b.address_kind,
-            "address": b.address,
-            "body": b.body,
-            "cost": b.cost,
-        }
-        for b in beginnings
-    ]
     instant = to_micros(at)
-    begun = {row["id"] for row in await query(*_BEGIN, as_rows(rows), instant, owner)}
-    pressing = [
-        {"message_id": b.message_id, "channel": b.channel}
-        for b in beginnings
-        if b.presses and b.attempt_id in begun
-    ]
+    begun = {row["id"] for row in await query(*_BEGIN, as_rows(beginnings), instant, owner)}
+    pressing = [b for b in beginnings if b.presses and b.attempt_id in begun]
     if pressing:
         await query(*_RESERVE, as_rows(pressing), instant + ARRIVES_WITHIN_US)
     return begun
@@ -150,26 +172,19 @@ async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) ->
 
 async def tell(verdicts: Sequence[Verdict], *, at: datetime) -> None:
     """Add decisions to their messages' stories."""
-    rows = [
-        {
-            "id": next_id(),
-            "message_id": v.message_id,
-            "verdict": v.verdict,
-            "reason": v.reason[:200],
-            "details": encoded(v.details) if v.details else "",
-        }
-        for v in verdicts
-    ]
-    if rows:
+    if verdicts:
+        rows = [_Told(next_id(), v.message_id, v.verdict, v.reason, v.details) for v in verdicts]
         await query(*_DECIDE, as_rows(rows), to_micros(at))
 
 
 # A code is a secret that is hashed elsewhere: here it is wiped once nothing follows any more.
 _RECORD_MESSAGES = rowset(
     """
-    UPDATE message SET state = r.state, reason = r.reason, lease_owner = '', lease_until = NULL,
-        not_before = COALESCE(r.not_before, message.not_before), fallback_at = r.fallback_at,
-        tries = CASE WHEN r.anew = 1 THEN 1 ELSE message.tries - r.waited END,
+    UPDATE message SET state = r.state, reason = substr(r.reason, 1, 200), lease_owner = '',
+        lease_until = NULL, fallback_at = r.fallback_at,
+        not_before = COALESCE(r.not_before, message.not_before),
+        tries = CASE WHEN r.anew THEN 1 WHEN r.waited THEN message.tries - 1
+            ELSE message.tries END,
         closed_at = CASE WHEN r.state = 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END,
         context = CASE WHEN r.state <> 'queued' AND r.fallback_at IS NULL
             AND template = 'sms_code' THEN '{}' ELSE context END
@@ -181,14 +196,15 @@ _RECORD_MESSAGES = rowset(
     reason="text",
     not_before="bigint",
     fallback_at="bigint",
-    waited="int",
-    anew="int",
+    waited="boolean",
+    anew="boolean",
 )
+# Found by its id: the state is spelled so that no plan begins with all that are being sent.
 _RECORD_ATTEMPTS = rowset(
     """
-    UPDATE attempt SET state = r.attempt_state, provider_id = r.provider_id, error = r.error,
-        finished_at = $2
-    FROM {rows} WHERE attempt.id = r.attempt_id AND attempt.state = 'sending'
+    UPDATE attempt SET state = r.attempt_state, provider_id = substr(r.provider_id, 1, 120),
+        error = substr(r.error, 1, 300), finished_at = $2
+    FROM {rows} WHERE attempt.id = r.attempt_id AND attempt.state || '' = 'sending'
     """,
     attempt_id="bigint",
     attempt_state="text",
@@ -239,16 +255,16 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
     instant = to_micros(at)
     by_id = sorted(outcomes, key=lambda outcome: outcome.message_id)
     async with transaction():
-        rows = as_rows(_message_row(o) for o in by_id)
-        recorded = await query(*_RECORD_MESSAGES, rows, instant, owner)
+        recorded = await query(*_RECORD_MESSAGES, as_rows(map(_Ended.of, by_id)), instant, owner)
         own = {row["id"] for row in recorded}
         await rouse((r["enrolment_id"] for r in recorded if r["state"] != "queued"), at=instant)
         tried = [o for o in by_id if o.attempt_id is not None and o.message_id in own]
         if tried:
-            await query(*_RECORD_ATTEMPTS, as_rows(_attempt_row(o) for o in tried), instant)
+            await query(*_RECORD_ATTEMPTS, as_rows(map(_Tried.of, tried)), instant)
             await _keep_provider_ids(tried)
             await _press(tried, instant)
-        await _relieve([o.message_id for o in by_id if o.state in ("failed", "skipped")], instant)
+        over = [o for o in by_id if o.state in ("failed", "skipped") and not o.first]
+        await _relieve([o.message_id for o in over], instant)
     return own
 
 
@@ -261,33 +277,12 @@ async def _relieve(over: Sequence[int], instant: int) -> None:
             await query(*_TURN_HAS_COME, as_list(row["customer_id"] for row in relieved), instant)
 
 
-def _message_row(o: Outcome) -> dict[str, Any]:
-    return {
-        "message_id": o.message_id,
-        "state": o.state,
-        "reason": o.reason[:200],
-        "not_before": o.not_before,
-        "fallback_at": o.fallback_at,
-        "waited": int(o.waited),
-        "anew": int(o.anew),
-    }
-
-
-def _attempt_row(o: Outcome) -> dict[str, Any]:
-    return {
-        "attempt_id": o.attempt_id,
-        "attempt_state": o.attempt_state,
-        "provider_id": o.provider_ids[0][:120] if o.provider_ids else "",
-        "error": o.error[:300],
-    }
-
-
 async def _keep_provider_ids(tried: Sequence[Outcome]) -> None:
     rows = [
         {"attempt_id": o.attempt_id, "provider_id": provider_id[:120]}
         for o in tried
         if o.traced
-        for provider_id in o.provider_ids
+        for provider_id in (o.provider_id, *o.more_ids)
         if provider_id
     ]
     if rows:
@@ -297,8 +292,8 @@ async def _keep_provider_ids(tried: Sequence[Outcome]) -> None:
 async def _press(tried: Sequence[Outcome], instant: int) -> None:
     """What may have arrived weighs from now on, and counts among what she could have seen."""
     felt = [o for o in tried if o.attempt_state in ("sent", "unknown")]
-    if felt:
-        await query(*_PRESSED, as_list(o.message_id for o in felt), instant)
+    if late := [o.message_id for o in felt if o.late]:
+        await query(*_PRESSED, as_list(late), instant)
     went = [o for o in felt if o.attempt_state == "sent" and o.habit_of]
     sent = Counter((o.habit_of, o.channel) for o in went)
     if sent:

@@ -1,10 +1,11 @@
 """A try as it is written down, and what the channel's answer makes of its message."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from loyalty.instants import to_micros
-from messaging.attempts import Beginning, Outcome, Verdict
+from messaging.attempts import ARRIVES_WITHIN_US, Beginning, Outcome, Verdict
 from messaging.channels.base import Failed, SendResult, Sent, Status
 from messaging.decisions import Held, Try
 from messaging.policy.retries import RetryRules, retry_delay_s
@@ -54,12 +55,20 @@ def dead_address(chosen: Try, result: SendResult) -> Suppressed | None:
 
 
 def judge(
-    chosen: Try, result: SendResult, *, at: datetime, rules: RetryRules, chance: float
+    chosen: Try,
+    result: SendResult,
+    *,
+    at: datetime,
+    begun_at: int,
+    rules: RetryRules,
+    chance: float,
 ) -> Outcome:
     """What the channel's answer makes of the message: sent, tried again, failed, or unknown.
 
     Sent and unknown ones are given their deadline, after which another channel takes over.
+    `begun_at` (microseconds) is when its contact was reserved.
     """
+    late = to_micros(at) - begun_at > ARRIVES_WITHIN_US
     fallback_at = None
     if chosen.fallback_after_us is not None:
         fallback_at = to_micros(at) + chosen.fallback_after_us
@@ -70,9 +79,11 @@ def judge(
             attempt_id=chosen.outgoing.attempt_id,
             attempt_state="sent",
             fallback_at=fallback_at,
-            provider_ids=(result.provider_id, *result.more_ids),
+            provider_id=result.provider_id,
+            more_ids=result.more_ids,
             # Of reading tell our own links and chats, which know the try.
             traced=bool(set(chosen.channel.reports) - {Status.READ}),
+            late=late,
             habit_of=_habit_of(chosen),
             channel=chosen.channel.name,
         )
@@ -82,6 +93,7 @@ def judge(
         attempt_id=chosen.outgoing.attempt_id,
         attempt_state="unknown",
         fallback_at=fallback_at,
+        late=late,
     )
     if isinstance(result, Failed):
         failed = replace(tried, state="failed", attempt_state="failed", fallback_at=None)

@@ -1,9 +1,10 @@
 """The worker of the outbox: events become messages, messages that are due are claimed and sent.
 
-A cycle is: record what has come back, keep the leases alive and take back what dead workers left,
-turn events into messages, claim as many as there is room for, decide about them and write their
-tries down in one transaction, start them. Sending is concurrent up to a bound; messages to one
-recipient go one after the other.
+Its hands work side by side. One keeps the leases alive, takes back what dead workers left and turns
+events into messages. Some decide, each about a batch of its own: claim as many as there is room
+for, decide about them and write their tries down in one transaction, start them; while one waits
+for the database another one thinks. One records what has come back. Sending is concurrent up to a
+bound; messages to one recipient go one after the other.
 """
 
 import asyncio
@@ -11,14 +12,16 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, astuple, dataclass, field, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
+from msgspec.structs import asdict, astuple, replace
 
 from loyalty.clock import Clock
-from loyalty.database import transaction
+from loyalty.database import dialect, transaction
 from loyalty.instants import to_micros
 from messaging import attempts, mailings, outbox
 from messaging.attempts import Outcome
@@ -26,8 +29,9 @@ from messaging.breaker import BreakerRules
 from messaging.channels.base import Channel
 from messaging.decisions import Held, Policies, Try, World, decide_all
 from messaging.delivery import beginning, verdict
-from messaging.facts import load_base, load_facts, lock_customers
+from messaging.facts import Locked, load_base, load_facts, lock_customers
 from messaging.gates import PATIENCE_S, Gates
+from messaging.hands import AT_ONCE, Crew, Hand
 from messaging.links import Links
 from messaging.metrics import IN_FLIGHT, MESSAGES
 from messaging.notices import Listener, Notices, handle_events
@@ -35,6 +39,7 @@ from messaging.outbox import Claimed
 from messaging.pacing import LocalPacer, Pacer
 from messaging.policy.habits import Record
 from messaging.policy.retries import RetryRules
+from messaging.push_subscriptions import ADDRESS_KIND as BROWSER
 from messaging.room import Room
 from messaging.sending import Sending
 from messaging.suppressions import suppress
@@ -52,12 +57,15 @@ log = structlog.get_logger(__name__)
 class DispatcherRules:
     """Bounds of one dispatcher. A worker renews its leases, so that only the dead lose theirs.
 
-    It holds up to `concurrency` messages, and decides about up to `batch` of them at a time: while
-    those are decided the ones before them are sent and recorded.
+    It holds up to `concurrency` messages. Up to `batch` of them are decided at a time, in as many
+    `lanes` side by side (one alone on SQLite, which has one writer). What has come back is recorded
+    when it is half a batch, or after `linger_s`, or when nothing else is on its way.
     """
 
-    concurrency: int = 512
-    batch: int = 256
+    concurrency: int = 2048
+    batch: int = 512
+    lanes: int = 2
+    linger_s: float = 0.05
     lease_s: float = 60.0
     send_timeout_s: float = 20.0
     poll_s: float = 1.0
@@ -100,13 +108,18 @@ class Dispatcher:
         self._rules = rules or DispatcherRules()
         self._room = Room(self._rules.concurrency)
         self._owner = secrets.token_hex(8)
+        self._keeping, self._recording = Hand(self._keep), Hand(self._record)
+        self._lanes = [Hand(self._claim_and_begin) for _ in range(self._rules.lanes)]
+        self._claiming = asyncio.Lock()
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
+        self._decided: set[tuple[str, str]] = set()  # whose messages some lane is deciding about
         self._sending = Sending(
             clock,
             self._gates,
-            self._wakeups.nudge,
+            self._recording.call,
             timeout_s=self._rules.send_timeout_s,
             retries=self._rules.retries,
+            many=self._rules.batch // 2,
         )
         self._turns: dict[int, float] = {}  # by message, when its provider may take it (monotonic)
         self._beat_at = self._base_until = self._look_at = _LONG_AGO
@@ -121,70 +134,106 @@ class Dispatcher:
 
         Troubles with the database are logged and waited out: the rows are safe where they are.
         """
+        crew = self._crew()
         waker = asyncio.create_task(self._wake_on(stop))
+        foreman = asyncio.create_task(self._pass_calls_on(stop, crew))
         try:
-            while not stop.is_set():
-                try:
-                    progress = await self._cycle()
-                except Exception:
-                    log.exception("dispatcher_cycle_failed")
-                    progress = False
-                if not progress:
-                    await self._wakeups.wait(self._until_the_next_turn())
+            await crew.work(stop, trouble_s=self._rules.poll_s)
         finally:
             waker.cancel()
+            foreman.cancel()
             await self._finish()
 
     async def drain(self) -> None:
         """Work until nothing is due and nothing is under way. For tests and simulations."""
         self._look_at = _LONG_AGO
-        while True:
-            moved = await self._cycle()
-            if self._sending:
-                await self._sending.wait_for_one()
-            elif moved or self._sending.results:
-                continue
-            elif self._waiting:  # for the provider's limits
-                await asyncio.sleep(self._until_the_next_turn())
-            else:
-                return
+        await self._crew().until_idle(self._is_idle)
+
+    def _crew(self) -> Crew:
+        if dialect() == "sqlite":  # it has one writer
+            del self._lanes[1:]
+        return Crew([self._keeping, self._recording, *self._lanes])
+
+    def _is_idle(self) -> bool:
+        return not (self._sending or self._sending.results or self._waiting)
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._wakeups.nudge()
 
-    async def _cycle(self) -> bool:
-        """One round; returns whether anything has moved."""
-        recording = asyncio.create_task(self._record())
-        try:  # what has come back is written down while the next ones are decided
-            now = self._clock.now()
-            await self._beat(now)
-            await self._look_for_fallbacks(now)
-            events = await handle_events(self._notices, at=now, listener=self._journeys)
-            claimed = await self._claim()
-            begun = await self._begin()
-        finally:
-            recorded = await recording
-            IN_FLIGHT.set(len(self._sending))
-        return bool(recorded or events or claimed or begun)
+    async def _pass_calls_on(self, stop: asyncio.Event, crew: Crew) -> None:
+        """Also what nobody has called about is found, once in a while."""
+        while not stop.is_set():
+            await self._wakeups.wait(self._rules.poll_s)
+            self._keeping.call()
+            self._call_a_lane()
+        crew.call()
 
-    async def _beat(self, now: datetime) -> None:
-        """Four times in the life of a lease: renew one's own, look for those of the dead."""
+    def _call_a_lane(self) -> None:
+        """One that has nothing to do, if there is one; otherwise the first that comes back."""
+        idle = next((lane for lane in self._lanes if lane.is_idle), None)
+        for lane in self._lanes if idle is None else [idle]:
+            lane.call()
+
+    # ---- keeping ----
+
+    async def _keep(self) -> float | None:
+        now = self._clock.now()
+        queued = await self._beat(now)
+        queued |= await self._look_for_fallbacks(now)
+        events = await handle_events(self._notices, at=now, listener=self._journeys)
+        if queued or events:
+            self._call_a_lane()
+        return AT_ONCE if events else None
+
+    async def _beat(self, now: datetime) -> bool:
+        """Four times in the life of a lease: renew one's own, look for those of the dead.
+
+        Returns whether something is queued again.
+        """
         if now < self._beat_at:
-            return
+            return False
         lease = timedelta(seconds=self._rules.lease_s)
         self._beat_at = now + lease / 4
+        before = {m.id for m in self._waiting if m.recipient not in self._decided}
         own = await outbox.renew(self._owner, at=now, lease_until=now + lease)
-        self._waiting = [message for message in self._waiting if message.id in own]
+        lost = before - own
+        self._waiting = [message for message in self._waiting if message.id not in lost]
         recovered = await outbox.recover(at=now, tries_max=self._rules.retries.tries_max)
         if any(astuple(recovered)):
             log.warning("lapsed_leases", **asdict(recovered))
+        return bool(recovered.requeued)
 
-    async def _look_for_fallbacks(self, now: datetime) -> None:
-        """As often as the queue is polled; their deadlines are hours away."""
-        if now >= self._look_at:
-            self._look_at = now + timedelta(seconds=self._rules.poll_s)
-            await outbox.queue_fallbacks(at=now)
+    async def _look_for_fallbacks(self, now: datetime) -> bool:
+        """As often as the queue is polled, for deadlines are hours away. Whether it has looked."""
+        if now < self._look_at:
+            return False
+        self._look_at = now + timedelta(seconds=self._rules.poll_s)
+        await outbox.queue_fallbacks(at=now)
+        return True
+
+    # ---- deciding ----
+
+    async def _claim_and_begin(self) -> float | None:
+        """One batch: begin the tries of those whose recipient is not being written to just now.
+
+        The lanes claim one after the other: whoever has a customer's message has her other ones
+        too, so that the caps choose among all.
+        """
+        async with AsyncExitStack() as alone:
+            await alone.enter_async_context(self._claiming)
+            claimed = await self._claim()
+            chosen = self._choose()
+            if not chosen:
+                return AT_ONCE if claimed else self._until_the_next_turn()
+            recipients = {message.recipient for message in chosen}
+            self._decided |= recipients
+            try:
+                await self._begin(chosen, alone)
+            finally:
+                self._decided -= recipients
+        self._recording.call()
+        return AT_ONCE
 
     async def _claim(self) -> int:
         under_way = len(self._sending) + len(self._sending.results.outcomes) + len(self._waiting)
@@ -196,24 +245,24 @@ class Dispatcher:
             self._owner, limit=room, at=now, lease_until=self._lease_from(now)
         )
         self._waiting += claimed
+        if len(claimed) == room == self._rules.batch:
+            self._call_a_lane()  # there may be more
         return len(claimed)
 
     def _lease_from(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._rules.lease_s)
 
-    async def _begin(self) -> int:
-        """Begin the tries of those whose recipient is not being written to just now."""
-        chosen = self._choose()
-        if not chosen:
-            return 0
+    async def _begin(self, chosen: Sequence[Claimed], alone: AsyncExitStack) -> None:
+        """Decide about them and start the tries. Others may claim once `alone` is closed."""
         now = self._clock.now()
         await self._learn_base(now)
         async with transaction():
-            customers = await lock_customers(chosen)
+            locked = await lock_customers(chosen)
             rivals = await outbox.claim_rivals(
-                self._owner, customers, at=now, lease_until=self._lease_from(now)
+                self._owner, locked.ids, at=now, lease_until=self._lease_from(now)
             )
-            settled, tries = await self._decide([*chosen, *rivals], now)
+            await alone.aclose()
+            settled, tries = await self._decide([*chosen, *rivals], locked, now)
             shared = await mailings.take((each.message, each.to) for each in tries)
             tries = [each for each in tries if each.message.id not in shared]  # decided anew
             begun = await attempts.begin(self._owner, [beginning(t) for t in tries], at=now)
@@ -224,15 +273,20 @@ class Dispatcher:
         self._keep_those_that_wait(settled, tries)
         for each in tries:
             if each.outgoing.attempt_id in begun:
-                self._sending.start(each)
-        return len(settled) + len(tries)
+                self._sending.start(each, begun_at=to_micros(now))
 
     async def _decide(
-        self, messages: Sequence[Claimed], now: datetime
+        self, messages: Sequence[Claimed], locked: Locked, now: datetime
     ) -> tuple[list[Held], list[Try]]:
         """What is settled without a try, and the tries that may be made at once."""
         at = to_micros(now)
-        facts = await load_facts(messages, at=at, horizon=self._policies.horizon)
+        facts = await load_facts(
+            messages,
+            locked,
+            at=at,
+            horizon=self._policies.horizon,
+            browsers=BROWSER in self._channels,
+        )
         if self._journeys is not None and any(m.enrolment_id is not None for m in messages):
             facts = replace(facts, needless=await self._journeys.needless(messages))
         world = World(
@@ -272,22 +326,24 @@ class Dispatcher:
         now, turns = time.monotonic(), self._turns
         # A turn that has come is over, even if its recipient is busy: that is waited for otherwise.
         self._turns = {m.id: turns[m.id] for m in self._waiting if turns.get(m.id, 0.0) > now}
-        taken = set(self._sending.recipients)
+        taken = {*self._sending.recipients, *self._decided}
         taken.update(message.recipient for message in self._waiting if message.id in self._turns)
         return [message for message in self._waiting if message.recipient not in taken]
 
-    def _until_the_next_turn(self) -> float:
-        """Seconds, at most those between two polls."""
+    def _until_the_next_turn(self) -> float | None:
+        """Seconds, if anybody waits for a provider's limit."""
         turn = min(self._turns.values(), default=None)
-        if turn is None:
-            return self._rules.poll_s
-        return min(max(turn - time.monotonic(), 0.001), self._rules.poll_s)
+        return None if turn is None else max(turn - time.monotonic(), 0.001)
 
-    async def _record(self) -> int:
+    # ---- recording ----
+
+    async def _record(self) -> float | None:
         results = self._sending.results
+        pause_s = self._sending.pause_s(self._rules.linger_s)
+        if pause_s is None or pause_s > 0:
+            IN_FLIGHT.set(len(self._sending))
+            return pause_s
         batch, dead = results.outcomes[:], results.dead[:]
-        if not batch:
-            return 0
         self._room.learn(len(batch), unserved=results.unasked)
         results.unasked = 0
         now = self._clock.now()
@@ -297,12 +353,14 @@ class Dispatcher:
         self._sending.written_down(batch)
         del results.dead[: len(dead)]
         _count(batch, own)
-        return len(batch)
+        self._call_a_lane()
+        return AT_ONCE
 
     async def _finish(self) -> None:
         await self._sending.finish(self._rules.stop_grace_s)
         try:
-            await self._record()
+            while self._sending.results:
+                await self._record()
             await outbox.give_back(self._owner, [message.id for message in self._waiting])
         except Exception:  # the leases will lapse and another worker takes over
             log.exception("dispatcher_could_not_settle")

@@ -4,10 +4,11 @@ Everything binds late: addresses, consents and contacts are those of the moment 
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from typing import Any
 
-from loyalty.database import analysis, dialect, query
+from msgspec import Struct, field
+
+from loyalty.database import analysis, query
 from loyalty.instants import NEVER
 from loyalty.rules.consents import Consents, standing
 from messaging import suppressions
@@ -18,16 +19,14 @@ from messaging.policy.consent import CONFIRMING_PROOFS, OptIn, Suppression
 from messaging.policy.fronts import Front
 from messaging.policy.habits import Record
 from messaging.policy.quiet_hours import QuietHours
-from messaging.preferences import Wishes, wishes_of
+from messaging.preferences import WISHES, wishes
 from messaging.push_subscriptions import subscriptions_of
 from messaging.records import as_list, listed
 
 NO_QUIET = QuietHours(begin=0, end=0)
-NO_WISHES = Wishes()
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """What is known of a customer when a message to her is about to go."""
 
     language: str
@@ -44,8 +43,7 @@ class Person:
     """The topics that she does not want, at whatever address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """An earlier try of a message. `state` as in `Attempt`, `error` is a bare reason."""
 
     channel: str
@@ -61,8 +59,7 @@ class Before:
         return self.state in ("sent", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     people: Mapping[int, Person] = field(default_factory=dict)
     before: Mapping[int, Sequence[Before]] = field(default_factory=dict)
     """By message, its earlier tries."""
@@ -94,19 +91,31 @@ class Facts:
         return self.bought.get(message.customer_id, 0) > message.created_at
 
 
-_LOCK = listed("SELECT id FROM customer WHERE id IN {list} ORDER BY id FOR NO KEY UPDATE")[0]
+# ORDER BY: two workers wait for each other in one order.
+_PEOPLE = listed(
+    f"""
+    SELECT c.id, c.language, c.timezone, c.erased_at, {WISHES}
+    FROM customer c LEFT JOIN preference p ON p.customer_id = c.id
+    WHERE c.id IN {{list}} ORDER BY c.id
+    """  # noqa: S608 - glued from constants
+)
+_LOCKED = (_PEOPLE[0] + " FOR NO KEY UPDATE OF c", _PEOPLE[1])
 
 
-async def lock_customers(messages: Sequence[Claimed]) -> list[int]:
+class Locked(Struct, frozen=True):
+    """Customers whose contacts nobody else reserves, and what their rows say."""
+
+    ids: Sequence[int]
+    rows: Sequence[Any]
+
+
+async def lock_customers(messages: Sequence[Claimed]) -> Locked:
     """Let nobody else reserve contacts of these customers before this transaction ends.
 
-    Returns who they are. Service messages press upon nobody. On SQLite the transaction itself is
-    the only writer.
+    Service messages press upon nobody. On SQLite the transaction itself is the only writer.
     """
     ids = _customers(messages, pressing=True)
-    if ids and dialect() == "postgres":
-        await query(_LOCK, None, as_list(ids))
-    return ids
+    return Locked(ids, await query(*_LOCKED, as_list(ids)) if ids else ())
 
 
 def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[int]:
@@ -119,17 +128,15 @@ def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[i
     )
 
 
-_PEOPLE = listed(
-    """
-    SELECT id, language, timezone, erased_at FROM customer WHERE id IN {list}
-    """
-)
 # The newest address of a kind is the one she uses; the chat's threads tell when she was there.
+# CASE: no planner turns another kind's value into a number.
 _ADDRESSES = listed(
     """
-    SELECT customer_id, id, kind, value, proof FROM identity
-    WHERE customer_id IN {list} AND kind <> 'card' AND ended_at IS NULL
-    ORDER BY customer_id, id DESC
+    SELECT i.customer_id, i.kind, i.value, i.proof, t.seen_at
+    FROM identity i LEFT JOIN chat_thread t
+        ON t.id = CASE WHEN i.kind = 'webchat' THEN CAST(i.value AS BIGINT) END
+    WHERE i.customer_id IN {list} AND i.kind <> 'card' AND i.ended_at IS NULL
+    ORDER BY i.customer_id, i.id DESC
     """
 )
 _CONSENTS = listed(
@@ -145,7 +152,6 @@ _CONTACTS = listed(
     """
 )
 _HABITS = listed("SELECT customer_id, channel, sent, seen FROM habit WHERE customer_id IN {list}")
-_SEEN = listed("SELECT id, seen_at FROM chat_thread WHERE id IN {list}")
 _BEFORE = listed(
     """
     SELECT message_id, channel, address_kind, address, state, status, error, cost FROM attempt
@@ -170,13 +176,15 @@ async def load_base() -> dict[str, Record]:
     return {row["channel"]: Record(int(row["sent"]), int(row["seen"])) for row in rows}
 
 
-async def load_facts(messages: Sequence[Claimed], *, at: int, horizon: int) -> Facts:
+async def load_facts(
+    messages: Sequence[Claimed], locked: Locked, *, at: int, horizon: int, browsers: bool = True
+) -> Facts:
     """Read what concerns these messages: at an instant, with contacts as far back as `horizon`.
 
-    Both in microseconds.
+    Both in microseconds. With `browsers` also those that take notifications.
     """
-    ids, pressing = _customers(messages), _customers(messages, pressing=True)
-    people, opt_ins = await _people(ids, pressing, at - horizon) if ids else ({}, {})
+    ids = _customers(messages)
+    people, opt_ins = await _people(ids, locked, at - horizon, browsers) if ids else ({}, {})
     addresses = [(f.kind, f.value) for person in people.values() for f in person.addresses]
     addresses += [(m.address_kind, m.address) for m in messages if m.customer_id is None]
     mailed = [(m, _addresses_of(m, people)) for m in messages if m.mailing]
@@ -198,28 +206,34 @@ def _addresses_of(message: Claimed, people: Mapping[int, Person]) -> list[Addres
 
 
 async def _people(
-    ids: Sequence[int], pressing: Sequence[int], since: int
+    ids: Sequence[int], locked: Locked, since: int, browsers: bool
 ) -> tuple[dict[int, Person], dict[str, OptIn]]:
+    rows, rest = list(locked.rows), sorted({*ids}.difference(locked.ids))
+    if rest:
+        rows += await query(*_PEOPLE, as_list(rest))
     addresses, opt_ins = await _addresses(ids)
-    consents = await _grouped(_CONSENTS, pressing)
-    contacts = await _grouped(_CONTACTS, pressing, since)
+    if browsers:
+        for customer_id, fronts in (await subscriptions_of(ids)).items():
+            addresses.setdefault(customer_id, []).extend(fronts)
+    consents = await _grouped(_CONSENTS, locked.ids)
+    contacts = await _grouped(_CONTACTS, locked.ids, since)
     habits = await _grouped(_HABITS, ids)
-    wishes = await wishes_of(ids)
     people = {}
-    for row in await query(*_PEOPLE, as_list(ids)):
-        hers = wishes.get(row["id"], NO_WISHES)
-        people[row["id"]] = Person(
+    for row in rows:
+        customer_id, hers = row["id"], wishes(row)
+        people[customer_id] = Person(
             language=row["language"],
             timezone=row["timezone"],
             erased=row["erased_at"] is not None,
-            addresses=addresses.get(row["id"], []),
-            consents=standing((p, c, bool(yes)) for _, p, c, yes in consents.get(row["id"], ())),
+            addresses=addresses.get(customer_id, ()),
+            consents=standing((p, c, bool(yes)) for _, p, c, yes in consents.get(customer_id, ())),
             contacts=[
                 (message_id, Contact(topic, channel, kind, at))
-                for _, message_id, topic, channel, kind, at in contacts.get(row["id"], ())
+                for _, message_id, topic, channel, kind, at in contacts.get(customer_id, ())
             ],
             habits={
-                channel: Record(sent, seen) for _, channel, sent, seen in habits.get(row["id"], ())
+                channel: Record(sent, seen)
+                for _, channel, sent, seen in habits.get(customer_id, ())
             },
             weekly_max=hers.weekly_max,
             quiet=None
@@ -232,32 +246,22 @@ async def _people(
 
 async def _grouped(
     text: tuple[str, str], customers: Sequence[int], *args: int
-) -> dict[int, list[tuple[Any, ...]]]:
+) -> dict[int, list[Any]]:
     """The rows of each customer; her id comes first in each."""
-    grouped: dict[int, list[tuple[Any, ...]]] = {}
+    grouped: dict[int, list[Any]] = {}
     if customers:
         for row in await query(*text, as_list(customers), *args):
-            grouped.setdefault(row[0], []).append(tuple(row))
+            grouped.setdefault(row[0], []).append(row)
     return grouped
 
 
-async def _addresses(
-    customer_ids: Sequence[int],
-) -> tuple[dict[int, list[Front]], dict[str, OptIn]]:
-    rows = await query(*_ADDRESSES, as_list(customer_ids))
-    threads = [int(row["value"]) for row in rows if row["kind"] == "webchat"]
-    seen = {}
-    if threads:
-        seen = {row["id"]: row["seen_at"] for row in await query(*_SEEN, as_list(threads))}
+async def _addresses(ids: Sequence[int]) -> tuple[dict[int, list[Front]], dict[str, OptIn]]:
     addresses: dict[int, list[Front]] = {}
     opt_ins: dict[str, OptIn] = {}
-    for row in rows:
-        at = seen.get(int(row["value"]), 0) if row["kind"] == "webchat" else 0
-        addresses.setdefault(row["customer_id"], []).append(Front(row["kind"], row["value"], at))
-        if row["kind"] == "email" and row["proof"] in CONFIRMING_PROOFS:
-            opt_ins[row["value"]] = OptIn.CONFIRMED
-    for customer_id, fronts in (await subscriptions_of(customer_ids)).items():
-        addresses.setdefault(customer_id, []).extend(fronts)
+    for customer_id, kind, value, proof, seen_at in await query(*_ADDRESSES, as_list(ids)):
+        addresses.setdefault(customer_id, []).append(Front(kind, value, seen_at or 0))
+        if kind == "email" and proof in CONFIRMING_PROOFS:
+            opt_ins[value] = OptIn.CONFIRMED
     return addresses, opt_ins
 
 

@@ -5,11 +5,11 @@ sends, when and how often is `dispatcher`'s.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-import orjson
+import msgspec
+from msgspec import Struct, field
 
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
@@ -22,8 +22,7 @@ RIVALS_MAX = 1000
 """Messages that are decided together with a claimed batch, at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """A message to be: to a customer by the best channel, or to the bare address that it names.
 
     A second draft with the same `dedupe_key` is no message. `priority` 1 goes out first, 9 last;
@@ -59,8 +58,7 @@ class Draft:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Struct, frozen=True, kw_only=True):
     """A message that this worker may send until its lease ends. Instants in microseconds."""
 
     id: int
@@ -209,6 +207,9 @@ async def renew(owner: str, *, at: datetime, lease_until: datetime) -> set[int]:
     return {row["id"] for row in rows}
 
 
+_decoded = msgspec.json.Decoder().decode
+
+
 def _claimed(row: Any) -> Claimed:
     return Claimed(
         id=row["id"],
@@ -219,7 +220,7 @@ def _claimed(row: Any) -> Claimed:
         kind=row["kind"],
         mailing=row["mailing"],
         template=row["template"],
-        context=orjson.loads(row["context"]),
+        context=_decoded(row["context"]),
         language=row["language"],
         priority=row["priority"],
         value=row["value"],
@@ -251,8 +252,7 @@ async def give_back(owner: str, ids: Sequence[int]) -> None:
         await query(*_GIVE_BACK, as_list(ids), owner)
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """Messages whose worker died: `unknown` had a try under way, the others had none."""
 
     unknown: int

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
 from loyalty import consents
 from loyalty.database import dialect, query, transaction
 from loyalty.instants import to_micros
@@ -295,8 +297,7 @@ async def _lift(
 # -- for the dispatcher ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the dispatcher asks of a customer; None: by the programme's rules."""
 
     weekly_max: int | None = None
@@ -315,24 +316,15 @@ async def medicine_names_shown(customer_ids: Sequence[int]) -> set[int]:
     return {row["customer_id"] for row in rows}
 
 
-_WISHES = listed(
-    """
-    SELECT customer_id, weekly_max, quiet_from, quiet_until, topics_off FROM preference
-    WHERE customer_id IN {list}
-    """
-)
+WISHES = "p.weekly_max, p.quiet_from, p.quiet_until, p.topics_off"
+"""The columns of `preference p` that `wishes` reads."""
+_NONE = Wishes()
 
 
-async def wishes_of(customer_ids: Sequence[int]) -> dict[int, Wishes]:
-    """The wishes of those who have any, in one query."""
-    if not customer_ids:
-        return {}
-    return {
-        row["customer_id"]: _wishes(row) for row in await query(*_WISHES, as_list(customer_ids))
-    }
-
-
-def _wishes(row: Any) -> Wishes:
+def wishes(row: Any) -> Wishes:
+    """From a row with WISHES, all of them NULL where she has expressed none."""
+    if row["topics_off"] is None:
+        return _NONE
     quiet = (row["quiet_from"], row["quiet_until"])
     off = sorted(_topics_off(row["topics_off"]))
     return Wishes(

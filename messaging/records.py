@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
 
 
-def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
+def as_rows(rows: Iterable[Mapping[str, Any] | msgspec.Struct]) -> str:
     """The argument itself. Characters that Postgres cannot keep as text (NUL) are dropped."""
     return encoded(list(rows)).replace("\\u0000", "")
 
@@ -19,9 +21,9 @@ def as_list(values: Iterable[int | str]) -> str:
 def encoded(value: Any) -> str:
     """The value as JSON."""
     try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # it knows no halves of characters and no numbers beyond 64 bits
-        return json.dumps(value)
+        return _encode(value).decode()
+    except UnicodeEncodeError:  # it knows no halves of characters
+        return json.dumps(msgspec.to_builtins(value))
 
 
 def rowset(statement: str, **columns: str) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
 from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, from_micros_or_never, to_micros
@@ -16,8 +18,7 @@ LIFTABLE = frozenset(
 """Reasons that staff may lift: they speak of the address, the others are the reader's own word."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppressed:
+class Suppressed(Struct, frozen=True, kw_only=True):
     """`topic` "" is every topic; `until` in microseconds."""
 
     address_kind: str

@@ -7,9 +7,11 @@ link that looks otherwise stays as it is and works untold, as do `mailto:` and `
 import html
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from messaging.links import LINKS_MAX, TRAP_NTH, Links
 from messaging.templates import Body
@@ -28,8 +30,7 @@ _BARE = re.compile(r"https?://[^\s<>\"]+")
 _TRAILING = ".,;:!?)]}'»“”…"
 
 
-@dataclass(frozen=True, slots=True)
-class LinkRow:
+class LinkRow(Struct, frozen=True):
     """Where the click `nth` of an attempt leads."""
 
     attempt_id: int
@@ -37,8 +38,7 @@ class LinkRow:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
+class Tracked(Struct, frozen=True):
     """What goes out instead, the rows to be kept with it, and the links to leave by.
 
     Both links are "" for service messages, and the second one for who is no customer.

@@ -17,8 +17,10 @@ reach until it has reached as many people as the one it is compared with.
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from benchmarks.dispatch_parts.base import DAY_US
 from benchmarks.harness import Report

@@ -1,15 +1,15 @@
 """What the dispatcher asks of a channel, and what a channel may answer, at once or later."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 from messaging.templates import Body
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """A notification beside a message in a chat that nobody is looking at.
 
     `address` is a browser's (kind webpush); the words are the notification's own, fit to be read on
@@ -20,8 +20,7 @@ class Ring:
     body: Body
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, kw_only=True):
     """One try: this body to this address. `address_kind` is telegram, webchat, phone or email.
 
     `ttl_s`: after so many seconds the provider must give up by itself, since another channel takes
@@ -41,16 +40,14 @@ class Outgoing:
     ring: Ring | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """The provider has accepted it. A long SMS has an id for each of its parts."""
 
     provider_id: str = ""
     more_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The provider has surely not taken it. `permanent`: the same address will never take it.
 
     `provider_down`: the provider itself is in trouble, whatever the message. `unasked`: it has not
@@ -65,8 +62,7 @@ class Failed:
     unasked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """The request was written and no answer came: it may have been delivered."""
 
     reason: str
@@ -88,8 +84,7 @@ class Status(StrEnum):
     """The reader called it spam."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """A provider's word about a message, by the id it gave to it (or by ours, if it tells that).
 
     `at` in microseconds since 1970; the same report may come twice, late, and in any order.
@@ -110,8 +105,7 @@ Words = Callable[[], Body]
 TakeReports = Callable[[Sequence[Report]], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     """At most `amount` units in any `per_s` seconds, over all workers together.
 
     Units are what the provider counts: messages, or for SMS the segments (see `Channel.units`).

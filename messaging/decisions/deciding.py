@@ -17,7 +17,7 @@ def decide(message: Claimed, facts: Facts, world: World) -> Try | Held:
     """What becomes of the message now. Every reason has a name (`policy.verdicts.Why`)."""
     person = facts.person(message)
     if person is None:
-        return gone(message.id)
+        return gone(message)
     case = Case.of(message, person, facts, world)
     ways = ways_of(case)
     verdict = fallback.recheck(_circumstances(case, ways), world.now)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from messaging.attempts import Outcome
 from messaging.decisions.ways import Ways, standing
 from messaging.decisions.world import Case, Held
+from messaging.outbox import Claimed
 from messaging.policy import fallback, route
 from messaging.policy.verdicts import Skip, Verdict, Wait, Why
 
@@ -28,9 +29,12 @@ def waits(message_id: int, reason: str, until: int, details: Mapping[str, Any]) 
     return Held(outcome, details)
 
 
-def gone(message_id: int) -> Held:
+def gone(message: Claimed) -> Held:
     """Whom it was for is no customer any more."""
-    return Held(Outcome(message_id=message_id, state="skipped", reason="customer_gone"))
+    first = message.tries == 1
+    return Held(
+        Outcome(message_id=message.id, state="skipped", reason="customer_gone", first=first)
+    )
 
 
 def ended(
@@ -53,7 +57,8 @@ def ended(
     elif went:
         outcome = Outcome(message_id=message_id, state="failed", reason=went[-1].status)
     else:
-        outcome = Outcome(message_id=message_id, state=state, reason=reason)
+        first = case.message.tries == 1
+        outcome = Outcome(message_id=message_id, state=state, reason=reason, first=first)
     return Held(outcome, details)
 
 

@@ -12,7 +12,7 @@ from messaging.outbox import Claimed
 from messaging.policy.arbitration import Waiting, arbitrate, rank
 from messaging.policy.verdicts import Skip, Wait
 
-BREATH = 32
+BREATH = 8
 """Messages that are decided in a row before others may have a turn: their outcomes to record."""
 
 

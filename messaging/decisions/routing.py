@@ -87,7 +87,7 @@ def _option(case: Case, front: Front, drafts: _Drafts) -> route.Option:
         address=front.value,
         price=channel.price(lambda: drafts.of(channel.name).body, front.value),
         chance=case.chance(front.kind),
-        reports=frozenset(str(status) for status in channel.reports),
+        reports=frozenset(channel.reports),
         # Half of the life that is left, at most: the fallback has to be worth something too.
         deadline_us=min(usual.patience_s * 1_000_000, left_us // 2),
     )

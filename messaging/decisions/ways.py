@@ -1,6 +1,6 @@
 """Which addresses of a customer are open to a message, and why the others are not."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from messaging.decisions.world import Case
 from messaging.facts import Before
@@ -10,8 +10,7 @@ from messaging.policy.fronts import Front, in_order
 _HARD = "permanent: "
 
 
-@dataclass(slots=True)
-class Ways:
+class Ways(Struct):
     """By channel, the open addresses, best first, and what closes the others.
 
     `failed` are the reasons with which addresses have refused this very message, `spent` what its
@@ -33,13 +32,14 @@ def ways_of(case: Case) -> Ways:
     ways = Ways(spent=sum(each.cost for each in before if each.went))
     refused = {each.address: bare(each.error) for each in before if _is_hard(each)}
     gone = {each.channel for each in before if each.went}
-    for front in in_order(case.person.addresses, at=case.world.now):
-        channel = case.world.channels.get(front.kind)
-        if channel is None:
-            ways.unserved = case.message.customer_id is None
-        elif case.message.channels and channel.name not in case.message.channels:
+    channels, named = case.world.channels, case.message.channels
+    served = [front for front in case.person.addresses if front.kind in channels]
+    ways.unserved = case.message.customer_id is None and not served
+    for front in in_order(served, at=case.world.now):
+        channel = channels[front.kind]
+        if named and channel.name not in named:
             continue
-        elif (front.kind, front.value) in refused:
+        if (front.kind, front.value) in refused:
             ways.failed.add(refused[front.kind, front.value])
         elif channel.name not in gone:
             _add(ways, channel.name, front, _consent(case, front, channel.name))

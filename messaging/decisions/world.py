@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from messaging.attempts import Outcome
 from messaging.channels.base import Channel, Outgoing, Status
 from messaging.facts import Before, Facts, Person
 from messaging.links import Links
 from messaging.outbox import Claimed
 from messaging.policy import habits
-from messaging.policy.caps import DAY_US, DEFAULT_RULES, Rule, Tally, horizon, own_rule
+from messaging.policy.caps import DAY_US, DEFAULT_RULES, Caps, Rule, Tally, horizon, own_rule
 from messaging.policy.habits import Record, Usual
 from messaging.policy.quiet_hours import Release
 from messaging.wrapping import LinkRow
@@ -28,10 +31,14 @@ class Policies:
     usual: Mapping[str, Usual] = field(default_factory=lambda: habits.USUAL)
     names_channels: bool = field(init=False)
     """Whether some cap depends on the channel that a message takes."""
+    _all: Caps = field(init=False)
+    _own: dict[int, Caps] = field(default_factory=dict, init=False)  # by what she has allowed
 
     def __post_init__(self) -> None:
         named = any(rule.names_channels for rule in self.caps)
         object.__setattr__(self, "names_channels", named)
+        object.__setattr__(self, "caps", Caps.of(self.caps))
+        object.__setattr__(self, "_all", Caps((*self.caps, _OWN_RULE)))
 
     @property
     def horizon(self) -> int:
@@ -40,13 +47,15 @@ class Policies:
 
     def counts(self, message: Claimed, channel: str) -> bool:
         """Whether a contact must be kept of it."""
-        rules = (*self.caps, _OWN_RULE)
-        return any(rule.counts.takes(message.topic, channel, message.kind) for rule in rules)
+        return bool(self._all.counting((message.topic, channel, message.kind)))
 
     def caps_of(self, person: Person) -> Sequence[Rule]:
         if person.weekly_max is None:
             return self.caps
-        return (*self.caps, own_rule(person.weekly_max))
+        own = self._own.get(person.weekly_max)
+        if own is None:
+            own = self._own[person.weekly_max] = Caps((*self.caps, own_rule(person.weekly_max)))
+        return own
 
     def release_of(self, person: Person) -> Release:
         if person.quiet is None:
@@ -62,8 +71,7 @@ class Policies:
         return self.usual.get(channel, habits.UNHEARD_OF)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(Struct, frozen=True, kw_only=True):
     """What is the same for all messages of a batch: rules, channels, their state, the hour.
 
     `channels` are by kind of address, `shut` those whose provider is down with the instant of the
@@ -79,8 +87,7 @@ class World:
     links: Links | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One message to one person, with all that bears upon it."""
 
     message: Claimed
@@ -115,8 +122,7 @@ class Case:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class Try(Struct, frozen=True, kw_only=True):
     """A message about to go: what, by which channel, at which price, and what follows it.
 
     `cost` in millionths of the currency; after `fallback_after_us` without the wanted status
@@ -141,9 +147,8 @@ class Try:
         return self.outgoing.address_kind, self.outgoing.address
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """No try now. The outcome, and what it stood on."""
 
     outcome: Outcome
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = msgspec.field(default_factory=dict)

@@ -8,7 +8,8 @@ sentence: амлодипина, амлодипином. Where the same word begi
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 WORD_LENGTH_MIN = 4
 ENDING_LENGTH_MAX, LONG_ENDING_LENGTH_MAX = 3, 5
@@ -26,8 +27,7 @@ _FORMS = (
 _NO_NAMES = frozenset(_FORMS.split())
 
 
-@dataclass(frozen=True, slots=True)
-class Drugs:
+class Drugs(Struct, frozen=True):
     """What may not be advertised. `stems` by their drug, `phrases` are whole names of others."""
 
     stems: Mapping[str, str] = field(default_factory=dict)

@@ -5,8 +5,9 @@ takes its place under the caps before the next is asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from messaging.policy.caps import Candidate, Contact, Full, Rule, Tally, as_verdict
 from messaging.policy.verdicts import Send, Skip, Verdict, Why
@@ -15,8 +16,7 @@ CLASSES: Mapping[str, int] = {"service": 0, "survey": 1, "transactional": 1, "ma
 """By topic, the lower goes first; a topic that is not named goes with marketing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """A message that is due. Instants in microseconds; `value` is what it is worth, any unit.
 
     `channel` as in `caps.Candidate`: "" while none has been chosen.
@@ -46,8 +46,7 @@ class Ranked(Protocol):
     def value(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """What is decided about one of them."""
 
     message: Waiting

@@ -4,18 +4,19 @@ Windows roll: a rule lets a message pass while fewer than `limit` counted contac
 its window. What a rule counts and what it binds are two questions; so is what it exempts.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import TypeVar
+
+from msgspec import Struct
 
 from messaging.policy.verdicts import Send, Skip, Verdict, Wait, Why
 
+_Found = TypeVar("_Found")
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A message that would go. With `channel` "" no rule for single channels has a say yet."""
 
     topic: str
@@ -23,8 +24,7 @@ class Candidate:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Struct, frozen=True):
     """A message that pressed upon her at an instant, or is about to."""
 
     topic: str
@@ -33,8 +33,7 @@ class Contact:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Which:
+class Which(Struct, frozen=True, kw_only=True):
     """Some messages: those whose topic, channel and kind are named. Naming none means all."""
 
     topics: frozenset[str] = frozenset()
@@ -55,8 +54,7 @@ NPS = Which(kinds=frozenset({"nps"}))
 PRESSING = Which(topics=frozenset({"marketing", "survey"}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """At most `limit` of the contacts it `counts` in any `window_us` microseconds.
 
     It holds up the messages it `binds` unless one of `exempt` takes them: by default service
@@ -91,13 +89,11 @@ class Rule:
         return bool(self.binds.channels) or any(which.channels for which in self.exempt)
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(Struct, frozen=True):
     """Every rule lets it pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Full:
+class Full(Struct, frozen=True):
     """`rule` is the one that opens last, at `until`, when all let it pass; None: it never opens."""
 
     rule: str
@@ -145,40 +141,82 @@ def as_verdict(found: Free | Full, expires_at: int) -> Verdict:
     return Wait(Why.CAPPED.of(found.rule), found.until)
 
 
+_Sort = tuple[str, str, str]
+"""Topic, channel and kind of a message."""
+_SORTS_MAX = 2_000
+
+
+class Caps(tuple[Rule, ...]):
+    """Rules that hold together. What they mean to a sort of message is found out once."""
+
+    def __init__(self, _rules: Iterable[Rule]) -> None:
+        counted = list(dict.fromkeys(rule.counts for rule in self))
+        self._counts = [counted.index(rule.counts) for rule in self]
+        self._counted = counted
+        self._binding: dict[_Sort, tuple[tuple[int, Rule], ...]] = {}
+        self._counting: dict[_Sort, frozenset[int]] = {}
+
+    @classmethod
+    def of(cls, rules: Iterable[Rule]) -> "Caps":
+        return rules if isinstance(rules, Caps) else cls(rules)
+
+    def binding(self, sort: _Sort) -> tuple[tuple[int, Rule], ...]:
+        """The rules that have a say about it, each with the number of what it counts."""
+        found = self._binding.get(sort)
+        if found is None:
+            asked = Candidate(*sort)
+            pairs = zip(self._counts, self, strict=True)
+            found = tuple((what, rule) for what, rule in pairs if rule.holds(asked))
+            self._keep(self._binding, sort, found)
+        return found
+
+    def counting(self, sort: _Sort) -> frozenset[int]:
+        """The numbers of what it counts among."""
+        found = self._counting.get(sort)
+        if found is None:
+            found = frozenset(n for n, which in enumerate(self._counted) if which.takes(*sort))
+            self._keep(self._counting, sort, found)
+        return found
+
+    @staticmethod
+    def _keep(known: dict[_Sort, _Found], sort: _Sort, found: _Found) -> None:
+        if len(known) >= _SORTS_MAX:
+            known.clear()
+        known[sort] = found
+
+
 class Tally:
     """One customer's contacts, counted once for many candidates; `add` what is let pass."""
 
-    def __init__(self, rules: Sequence[Rule], contacts: Iterable[Contact]) -> None:
-        self._rules = rules
-        self._ats = defaultdict[tuple[str, str, str], list[int]](list)  # topic, channel, kind
-        self._newest: dict[int, list[int]] = {}  # by a rule's place: what it counts, newest first
-        ats = self._ats
-        for contact in contacts:
-            ats[contact.topic, contact.channel, contact.kind].append(contact.at)
+    def __init__(self, rules: Iterable[Rule], contacts: Iterable[Contact]) -> None:
+        self._caps = Caps.of(rules)
+        self._contacts = list(contacts)
+        self._newest: dict[int, list[int]] = {}  # by the number of what is counted, newest first
 
     def add(self, contact: Contact) -> None:
         """The contact counts from now on."""
-        self._ats[contact.topic, contact.channel, contact.kind].append(contact.at)
+        self._contacts.append(contact)
         self._newest.clear()
 
     def check(self, candidate: Candidate, now: int) -> Free | Full:
         """As `caps.check`."""
         last, opens = "", now
-        for place, rule in enumerate(self._rules):
-            if not rule.holds(candidate):
-                continue
+        sort = (candidate.topic, candidate.channel, candidate.kind)
+        for what, rule in self._caps.binding(sort):
             if rule.limit == 0:
                 return Full(rule.name, None)
-            newest = self._counted(place)
+            newest = self._counted(what)
             if len(newest) >= rule.limit and newest[rule.limit - 1] + rule.window_us > opens:
                 last, opens = rule.name, newest[rule.limit - 1] + rule.window_us
         return Full(last, opens) if opens > now else Free()
 
-    def _counted(self, place: int) -> list[int]:
-        newest = self._newest.get(place)
+    def _counted(self, what: int) -> list[int]:
+        newest = self._newest.get(what)
         if newest is None:
-            takes = self._rules[place].counts.takes
-            newest = [at for sort, ats in self._ats.items() if takes(*sort) for at in ats]
+            counting = self._caps.counting
+            newest = [
+                c.at for c in self._contacts if what in counting((c.topic, c.channel, c.kind))
+            ]
             newest.sort(reverse=True)
-            self._newest[place] = newest
+            self._newest[what] = newest
         return newest

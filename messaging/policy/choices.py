@@ -1,7 +1,8 @@
 """What a customer has chosen of advertising, read out of her facts of consent. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 PURPOSE = "marketing"
 ALL = ""
@@ -10,8 +11,7 @@ Fact = tuple[str, bool]
 """(channel, granted) of marketing; channel "" speaks of all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """`everywhere` holds for the channels that `single` does not name.
 
     `stopped`: she gets none at all, by her word or by her silence; the choice is then the one from

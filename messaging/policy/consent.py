@@ -1,9 +1,10 @@
 """May this message go to this address over this channel? Consent, suppression, opt-in. Pure."""
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+from msgspec import Struct
 
 from messaging.policy.verdicts import Why
 
@@ -26,8 +27,7 @@ class OptIn(StrEnum):
     CONFIRMED = "confirmed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """A message about to go. `purpose` is what she must have agreed to; service needs nothing."""
 
     topic: str
@@ -40,8 +40,7 @@ class Ask:
 Scope = Literal["address", "channel", "topic", "all"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression:
+class Suppression(Struct, frozen=True, kw_only=True):
     """What is not to be sent: whatever the named fields take; naming none takes everything.
 
     An address is named with its kind. Over at `until`, microseconds since 1970; None: never.
@@ -76,13 +75,11 @@ class Suppression:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """Nothing stands against it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """`scope` is what is closed to the message: another address or channel may still be open.
 
     It opens at `until`, microseconds since 1970; None: not by itself.

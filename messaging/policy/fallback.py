@@ -4,9 +4,10 @@ Instants and durations in microseconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+from msgspec import Struct
 
 from messaging.policy.caps import Free, Full, as_verdict
 from messaging.policy.consent import Allowed, Stopped
@@ -18,8 +19,7 @@ STEPS: Mapping[str, int] = {"delivered": 1, "read": 2, "clicked": 3}
 GIVEN_UP = frozenset({"undelivered", "bounced"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class Tried(Struct, frozen=True, kw_only=True):
     """The last try of a message, as far as anybody has told.
 
     `state` is that of the attempt; failed ones are those that the channel never tries again.
@@ -45,20 +45,17 @@ class Cause(StrEnum):
     """The wanted status has not come by the deadline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """Nothing follows: the wanted status has come, none was wanted, or she has complained."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """To be asked again at `until`, or when the provider says more."""
 
     until: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fires:
+class Fires(Struct, frozen=True):
     """The next channel is due, if `recheck` lets it."""
 
     cause: Cause
@@ -88,8 +85,7 @@ def satisfies(status: str, wants: str) -> bool:
     return STEPS.get(status, 0) >= STEPS.get(wants, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True, kw_only=True):
     """What holds at the moment at which the next try would go.
 
     `consent` is that of the next channel and address. `cap` is asked without the contact that the

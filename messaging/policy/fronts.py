@@ -1,7 +1,8 @@
 """Which of the customer's open conversations a message goes to. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 PRESENT_S = 15 * 60
 """Seconds for which a browser that was seen counts as being looked at."""
@@ -13,8 +14,7 @@ _RINGS = {"telegram": 0, "webchat": 1}
 """A messenger makes a sound in her pocket; a web page waits to be opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(Struct, frozen=True):
     """A conversation that is open: `telegram` with a user id, `webchat` with a thread id.
 
     Also a browser that takes notifications; `thread` is the web chat in which it subscribed.

@@ -1,7 +1,8 @@
 """How probably she sees what goes over a channel, and how long a sign is waited for. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from messaging.policy.route import seen_chance
 
@@ -9,8 +10,7 @@ PRIOR_WEIGHT = 40
 """How many messages of the base the usual is worth while the base is small."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
+class Usual(Struct, frozen=True):
     """What is usual of a channel until its history says otherwise.
 
     `seen` and `delivered` are chances (0 … 1), `patience_s` how long a wanted status is waited for
@@ -32,8 +32,7 @@ UNHEARD_OF = Usual(seen=0.5, delivered=0.9, patience_s=4 * 3600)
 """Of a channel that is not named above."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """How many messages went over a channel, and how many of them were seen."""
 
     sent: int = 0

@@ -7,8 +7,9 @@ Instants in microseconds.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class Kind(StrEnum):
@@ -53,8 +54,7 @@ class Sign(StrEnum):
     """Several links of one message within a second."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """`headers` have lower-case names; only those that tell something matter."""
 
     kind: Kind
@@ -65,8 +65,7 @@ class Request:
     nth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(Struct, frozen=True):
     """A hit that is known already."""
 
     kind: Kind
@@ -76,8 +75,7 @@ class Earlier:
     sign: Sign
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     who: Who
     sign: Sign = Sign.NONE
 
@@ -181,8 +179,7 @@ def _company(kind: Kind, nth: int, at: int, others: Iterable[Earlier]) -> Sign:
     return Sign.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """When a person first clicked and first opened, as far as that can be said by now."""
 
     clicked_at: int | None = None

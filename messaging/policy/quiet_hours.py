@@ -4,10 +4,11 @@ She is in her quiet hours when the clock on her wall says so. Where the clocks c
 still right: an hour that is skipped is nobody's, one that comes twice is quiet twice.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from messaging.policy.verdicts import Send, Skip, Verdict, Wait, Why
 
@@ -17,8 +18,7 @@ _MINUTE_US = 60_000_000
 _DAY_US = 24 * 60 * _MINUTE_US
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuietHours:
+class QuietHours(Struct, frozen=True, kw_only=True):
     """From `begin` until before `end`, minutes since her midnight (0 … 1439); may wrap it.
 
     Equal ones mean that no hour is quiet. Others than these raise ValueError.
@@ -32,8 +32,7 @@ class QuietHours:
             raise ValueError(f"no minutes of a day: {self.begin}, {self.end}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """How those that waited for the morning are let go: evenly over `spread_us` microseconds.
 
     `seed` makes another order of the same messages. `fallback_zone` is for customers whose zone

@@ -1,10 +1,9 @@
 """When a message that did not get through is tried again. Pure: chance is an argument."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryRules:
+class RetryRules(Struct, frozen=True, kw_only=True):
     first_delay_s: float = 5.0
     delay_s_max: float = 600.0
     tries_max: int = 8

@@ -10,8 +10,9 @@ Prices are whole millionths of the programme's currency, durations microseconds.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from messaging.policy.verdicts import Why
 
@@ -22,8 +23,7 @@ _SLACK = 1e-12
 """Chances are floats: a reach that falls short by less than this is reached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(Struct, frozen=True, kw_only=True):
     """A channel with an address of hers, and what is known of it.
 
     `chance` is that of the wanted status, or of her seeing it where none is wanted (0 … 1).
@@ -45,8 +45,7 @@ class Option:
             raise ValueError(f"{self.channel}: price {self.price}, chance {self.chance}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """What a message asks of its route.
 
     With `wants` (delivered, read) others follow until the status has come, as far as `reach` asks
@@ -81,8 +80,7 @@ class Standing(StrEnum):
     """There were more than `OPTIONS_MAX` ways."""
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(Struct, frozen=True):
     """A route and its figures: the expected and the worst cost, and the chance to reach her."""
 
     options: tuple[Option, ...]
@@ -104,8 +102,7 @@ class Because(StrEnum):
     """The step before may fail or stay without the wanted status."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One try: `odds` is the probability that it is needed at all.
 
     Without the wanted status after `deadline_us` the next one follows; the last has no deadline.
@@ -117,8 +114,7 @@ class Step:
     why: Because
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The steps in order and all that was compared. `reason` says what is lacking, if anything.
 
     Without steps it is `no_channel` or `too_dear`; with steps it may be `reach_not_possible`.
@@ -155,8 +151,7 @@ def _only_way(option: Option, need: Need, limit: float) -> Plan:
     if price > limit:
         left = Considered(alone, price, price, option.chance, Standing.TOO_DEAR)
         return Plan((), (left,), Why.TOO_DEAR)
-    _, _, why = _choice([(alone, float(price), price, 1 - option.chance)], need)
-    short = why is Because.SUREST and need.reach
+    short = need.reach and 1 - option.chance > 1 - need.reach + _SLACK
     chosen = Considered(alone, float(price), price, option.chance, Standing.CHOSEN)
     steps = (Step(option, None, 1.0, Because.ONLY_WAY),)
     return Plan(steps, (chosen,), Why.REACH_NOT_POSSIBLE if short else "")

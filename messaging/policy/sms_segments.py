@@ -4,8 +4,9 @@ Sources: 3GPP TS 23.038, 6.2.1 (the default alphabet and its extension table) an
 3GPP TS 23.040, 9.2.3.24.1 (concatenation: a user data header of six bytes in every part).
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Encoding = Literal["gsm7", "ucs2"]
 
@@ -30,8 +31,7 @@ _IN_PARTS = {"gsm7": 153, "ucs2": 67}
 """140 bytes hold 160 septets or 70 UTF-16 units; six bytes of header leave 153 or 67."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segments:
+class Segments(Struct, frozen=True):
     """`units` are septets (gsm7) or UTF-16 code units (ucs2); `parts` is what is paid for."""
 
     encoding: Encoding

@@ -4,8 +4,9 @@ A reason is kept with the message as text: a name, and after a colon whose it is
 `capped:marketing_day` or `suppressed:bounced`. Words for people are made at the edge.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Why(StrEnum):
@@ -47,21 +48,18 @@ class Why(StrEnum):
         return f"{self.value}:{whose}"
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Nothing is in its way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Not now; to be asked again at `until`, microseconds since 1970."""
 
     reason: str
     until: int
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     """Rightly not sent, ever."""
 
     reason: str

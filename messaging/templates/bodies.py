@@ -3,8 +3,9 @@
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from messaging.templates.buttons import Rows
 
@@ -20,8 +21,7 @@ class TemplateError(ValueError):
     """The template is unknown or broken, or its context lacks a variable. Says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """The words of one message. `plain` is for what knows no formatting (SMS, notifications).
 
     `html` is Telegram's subset for messengers, and for e-mail simple HTML or a whole document.
@@ -39,8 +39,7 @@ class Body:
         return self.text or html.unescape(_TAG.sub("", self.html))
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """In whose words and by whose clock the message is written."""
 
     language: str

@@ -4,7 +4,8 @@ What is in the brackets is a link, or the data by which the chat knows the butto
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from messaging.templates.urls import URL
 
@@ -16,8 +17,7 @@ _BUTTON = re.compile(r"\[([^\[\]]+)\]\(([^()\s]+)\)")
 _DATA = re.compile(r"[\w:.-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(Struct, frozen=True):
     """`leads`: an address of the web, or data."""
 
     words: str

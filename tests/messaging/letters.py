@@ -87,7 +87,7 @@ async def finish(
         state="sent",
         attempt_id=attempt_id,
         attempt_state="sent",
-        provider_ids=(provider_id,) if provider_id else (),
+        provider_id=provider_id,
         fallback_at=to_micros(clock.now() + timedelta(hours=1)),
     )
     await attempts.record("me", [outcome], at=clock.now())

@@ -1,6 +1,5 @@
 """Pure decisions of the outbox: which conversation, when again, what a messenger means."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -15,6 +14,7 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 from aiogram.methods import SendMessage
+from msgspec.structs import replace
 
 from messaging.channels.base import Failed, SendResult, Unknown
 from messaging.channels.messenger import verdict

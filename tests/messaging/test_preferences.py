@@ -6,6 +6,7 @@ import pytest
 
 from loyalty import consents
 from loyalty.clock import VirtualClock
+from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.models import Identity
 from loyalty.rules.consents import is_granted
@@ -13,7 +14,7 @@ from messaging import preferences, suppressions
 from messaging.leaving import come_back, leave, letter
 from messaging.policy.consent import OptIn, Suppression
 from messaging.preference_words import masked, zone_name
-from messaging.preferences import Preferences, Said, Wishes
+from messaging.preferences import WISHES, Preferences, Said, Wishes
 from messaging.suppressions import Suppressed, suppress
 from messaging.templates import Body
 from tests.messaging.conftest import customer_with
@@ -116,6 +117,12 @@ async def test_asking_for_it_lifts_her_own_word_and_no_other(db: str, clock: Vir
     assert await stands(clock, *EMAIL) == [("bounced", "marketing")]
 
 
+async def wishes_of(customer_id: int) -> Wishes:
+    text = f"SELECT {WISHES} FROM (SELECT $1 AS id) c LEFT JOIN preference p ON customer_id = id"
+    [row] = await query(text.replace("$1", str(customer_id)))
+    return preferences.wishes(row)
+
+
 async def test_how_often_and_when(db: str, clock: VirtualClock) -> None:
     anna = await anna_agreed(clock)
     await preferences.set_weekly_max(anna, 1, clock.now())
@@ -123,14 +130,13 @@ async def test_how_often_and_when(db: str, clock: VirtualClock) -> None:
     await preferences.set_surveys(anna, False, clock.now())
     found = await hers(anna)
     assert (found.weekly_max, found.quiet, found.surveys) == (1, (1320, 480), False)
-    assert await preferences.wishes_of([anna, 1]) == {
-        anna: Wishes(1, (1320, 480), (Suppression(reason="unsubscribed", topic="survey"),))
-    }
+    off = Suppression(reason="unsubscribed", topic="survey")
+    assert await wishes_of(anna) == Wishes(1, (1320, 480), (off,))
+    assert await wishes_of(1) == Wishes()
     await preferences.set_weekly_max(anna, None, clock.now())
     await preferences.set_quiet(anna, None, clock.now())
     await preferences.set_surveys(anna, True, clock.now())
-    assert await preferences.wishes_of([anna]) == {anna: Wishes()}
-    assert await preferences.wishes_of([]) == {}
+    assert await wishes_of(anna) == Wishes()
     for wrong in (0, 4, -1):
         with pytest.raises(ValueError, match="choice"):
             await preferences.set_weekly_max(anna, wrong, clock.now())

@@ -1,7 +1,8 @@
 """What a template looks like to a reader before anything is sent."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from loyalty.clock import VirtualClock
 from loyalty.database import query

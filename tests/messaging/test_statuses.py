@@ -40,7 +40,7 @@ async def send(
     assert begun == {attempt_id}
     outcome = Outcome(
         message_id=claimed.id, state=state, attempt_id=attempt_id, attempt_state=state,
-        provider_ids=ids, traced=True, channel=channel,
+        provider_id=ids[0] if ids else "", more_ids=ids[1:], traced=True, channel=channel,
         habit_of=draft.customer_id if draft.topic != "service" or draft.wants else None,
         fallback_at=to_micros(clock.now()) + DEADLINE_S * 1_000_000 if draft.wants else None,
     )  # type: ignore[arg-type]  # fmt: skip

@@ -8,6 +8,10 @@ import re
 from binascii import b2a_base64, b2a_qp
 from dataclasses import dataclass
 from email.utils import format_datetime
+from functools import lru_cache
+from struct import Struct
+
+import msgspec
 
 from loyalty.clock import Clock
 from messaging.channels.base import Outgoing
@@ -55,8 +59,7 @@ class Sender:
     trace_field: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(msgspec.Struct, frozen=True):
     """Ready to be sent: envelope and content. `utf8`: only a server with SMTPUTF8 can take it."""
 
     sender: str
@@ -202,9 +205,16 @@ def part(text: str, subtype: str) -> bytes:
     raw = raw.replace(b"\n", b"\r\n")
     if len(raw) > _QUOTED_LENGTH_MAX or outside * _BASE64_SHARE > len(raw):
         letters = b2a_base64(raw, newline=False)
-        lines = [letters[i : i + _LINE_MAX] for i in range(0, len(letters), _LINE_MAX)]
+        lines = _lines(len(letters)).unpack(letters)
         return head % (kind, b"base64") + b"\r\n".join(lines) + b"\r\n"
     return head % (kind, b"quoted-printable") + _FROM.sub(b"=46rom ", b2a_qp(raw))
+
+
+@lru_cache(maxsize=1024)
+def _lines(length: int) -> Struct:
+    """Cuts so many letters into lines, all of them at once."""
+    whole, rest = divmod(length, _LINE_MAX)
+    return Struct(f"{_LINE_MAX}s" * whole + (f"{rest}s" if rest else ""))
 
 
 def _passes_as_it_is(text: str) -> bool:

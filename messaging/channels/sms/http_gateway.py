@@ -3,12 +3,13 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import structlog
+from msgspec.structs import replace
 
 from messaging.channels.base import Failed, Outgoing, SendResult, Sent, Status, Unknown
 from messaging.channels.http import (

@@ -1,10 +1,11 @@
 """The web push channel: one POST to the browser's push service, and what its answer means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import aiohttp
 import structlog
+from msgspec.structs import replace
 from yarl import URL
 
 from loyalty.clock import Clock
