@@ -1,6 +1,5 @@
 """The cancel: spent points go back to the very lots, earned points are taken back by the policy."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +8,8 @@ from loyalty.checkout.answers import ReceiptAnswer, decode_receipt, encode, repl
 from loyalty.checkout.desk import Desk, look_ahead, scoped_key
 from loyalty.checkout.promising import undo
 from loyalty.checkout.settling import event_row
-from loyalty.conflicts import DeclinedError, OvertakenError, until_settled
+from loyalty.checkout.turns import in_turn
+from loyalty.conflicts import DeclinedError, OvertakenError
 from loyalty.database import after_commit, query, transaction
 from loyalty.instants import from_micros
 from loyalty.ledger.companion import Companion, joined
@@ -21,10 +21,18 @@ from loyalty.rules.receipts import fingerprint
 from loyalty.rules.tiers import window
 from loyalty.sql import checkout as sql
 from loyalty.sql import refills as refills_sql
-from loyalty.turnover import TurnoverRows, sum_up, turnover_of, undone
+from loyalty.turnover import Turnover, TurnoverRows, sum_up, turnover_of, undone
 
 NOTHING_LEFT = (No.NOTHING_TO_TAKE_BACK, No.ALREADY_REVERSED)
 """A cancel goes through even when there are no points left to move."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A receipt that can be cancelled, and its customer's turnover."""
+
+    row: Any
+    turnover: Turnover
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ async def cancel(
     """
     own_key, mark = scoped_key(till_id, key), fingerprint("cancel", receipt_number)
 
-    async def ready() -> Any:
+    async def ready() -> _Seen | ReceiptAnswer | Refusal:
         now, rules = desk.now(), desk.rules
         months = window(month_of(now, rules.timezone))
         [row] = await query(sql.CANCEL_FACTS, None, till_id, receipt_number, own_key, *months)
@@ -71,44 +79,24 @@ async def cancel(
         if row["is_unsummed"]:
             await sum_up(row["customer_id"], rules, now)
             return await ready()
-        return row
+        return _Seen(row, turnover_of(row, row["customer_id"]))
 
-    def how(row: Any) -> tuple[int, int | None, str, bytes]:
+    async def settle(seen: _Seen) -> ReceiptAnswer:
         # A till's clock may say that it was cancelled before it was bought.
-        return max(at, row["at"]), staff_id, own_key, mark
+        return await _undo(desk, seen, (max(at, seen.row["at"]), staff_id, own_key, mark))
 
-    return await until_settled(lambda: _in_turn(desk, ready, how))
-
-
-async def _in_turn(
-    desk: Desk,
-    ready: Callable[[], Awaitable[Any]],
-    how: Callable[[Any], tuple[int, int | None, str, bytes]],
-) -> ReceiptAnswer | Refusal:
-    """Look, then wait for the customer's turn, look again if another came first, and undo. A look
-    is the row, or else the answer."""
-    row = await ready()
-    if isinstance(row, ReceiptAnswer | Refusal):
-        return row
-    turn = desk.turns.of(row["customer_id"])
-    async with turn, transaction():
-        if turn.version > (row["version"] or 0):
-            row = await ready()
-            if isinstance(row, ReceiptAnswer | Refusal):
-                return row
-        answer = await _undo(desk, row, how(row))
-        turn.version = row["version"] + 1
-    return answer
+    return await in_turn(desk.turns, _Seen, ready, settle, writing=transaction)
 
 
-async def _undo(desk: Desk, row: Any, how: tuple[int, int | None, str, bytes]) -> ReceiptAnswer:
+async def _undo(desk: Desk, seen: _Seen, how: tuple[int, int | None, str, bytes]) -> ReceiptAnswer:
     """Everything or nothing, within the caller's transaction and the customer's turn."""
-    receipt_id, at = row["id"], how[0]
+    row, at = seen.row, how[0]
+    receipt_id = row["id"]
     first = decode_receipt(row["answer"])
     own_rules = (await desk.book.of(row["rules_revision"])).rules
     commands = _reversals(own_rules, row, first.receipt_number, at)
     turned = undone(
-        turnover_of(row, row["customer_id"]),
+        seen.turnover,
         desk.rules,
         paid_minor=row["paid_minor"],
         whole=True,

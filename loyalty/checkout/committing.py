@@ -20,8 +20,8 @@ from loyalty.checkout.desk import (
     scoped_key,
 )
 from loyalty.checkout.promising import Ending, as_promised, ending_of
-from loyalty.checkout.settling import Priced, in_turn
-from loyalty.conflicts import until_settled
+from loyalty.checkout.settling import Priced, settle
+from loyalty.checkout.turns import in_turn
 from loyalty.database import query
 from loyalty.refusals import No, Refusal, first_of, refuse
 from loyalty.rule_book import Revision
@@ -96,7 +96,7 @@ async def commit_quote(
             is_friend=row["brought_by"] is not None,
         )
 
-    return await until_settled(lambda: in_turn(desk, ready, at))
+    return await in_turn(desk.turns, Priced, ready, lambda seen: settle(desk, seen, at))
 
 
 async def _requoted(
@@ -159,7 +159,7 @@ async def commit_sale(desk: Desk, sale: Sale, at: int) -> ReceiptAnswer | Refusa
             is_friend=row["brought_by"] is not None,
         )
 
-    return await until_settled(lambda: in_turn(desk, ready, at))
+    return await in_turn(desk.turns, Priced, ready, lambda seen: settle(desk, seen, at))
 
 
 def _repeat(row: Any, mark: bytes) -> ReceiptAnswer | Refusal:

@@ -4,7 +4,8 @@ The judgement is `loyalty.rules.returns`, the SQL `loyalty.sql.returns`. Two ret
 that meet, at whatever tills, are one after the other: each expects the receipt as it saw it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from loyalty import events
@@ -20,6 +21,7 @@ from loyalty.checkout.return_answers import (
     replayed,
 )
 from loyalty.checkout.returnable import ReceiptSeen, ReturnRequest, judge_receipt, look
+from loyalty.checkout.turns import in_turn
 from loyalty.conflicts import OvertakenError, until_settled
 from loyalty.database import after_commit, dialect, one_writer
 from loyalty.ids import next_id
@@ -83,27 +85,8 @@ async def return_(desk: Desk, request: ReturnRequest) -> ReturnAnswer | Refusal:
             return await ready()
         return seen
 
-    return await until_settled(lambda: _in_turn(desk, request, ready))
-
-
-async def _in_turn(
-    desk: Desk,
-    request: ReturnRequest,
-    ready: Callable[[], Awaitable[ReceiptSeen | ReturnAnswer | Refusal]],
-) -> ReturnAnswer | Refusal:
-    """Look, then wait for the customer's turn, look again if another came first, and settle."""
-    seen = await ready()
-    if not isinstance(seen, ReceiptSeen):
-        return seen
-    turn = desk.turns.of(seen.turnover.customer_id)
-    async with turn, one_writer():
-        if turn.version > seen.turnover.version:
-            seen = await ready()
-            if not isinstance(seen, ReceiptSeen):
-                return seen
-        answer = await _settle(desk, request, seen)
-        turn.version = seen.turnover.version + 1
-    return answer
+    settle = partial(_settle, desk, request)
+    return await in_turn(desk.turns, ReceiptSeen, ready, settle)
 
 
 async def _settle(desk: Desk, request: ReturnRequest, seen: ReceiptSeen) -> ReturnAnswer:

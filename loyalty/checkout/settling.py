@@ -1,9 +1,9 @@
 """A sale that is ready becomes a receipt: all its rows, points and events, written at once.
 
-Wherever its price comes from (`committing`), it waits for the customer's turn here.
+Its price comes from `committing`, which has waited for the customer's turn.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from loyalty.checkout.desk import (
 )
 from loyalty.checkout.promising import Ending
 from loyalty.conflicts import DeclinedError, OvertakenError
-from loyalty.database import after_commit, dialect, one_writer
+from loyalty.database import after_commit, dialect
 from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, to_micros
 from loyalty.ledger.companion import Companion, DemandError, joined
@@ -88,25 +88,7 @@ class Priced:
             await referral_sql.mark_due(self.customer_id, receipt_id, now)
 
 
-async def in_turn(
-    desk: Desk, ready: Callable[[], Awaitable[Priced | ReceiptAnswer | Refusal]], at: int
-) -> ReceiptAnswer | Refusal:
-    """Look, then wait for the customer's turn, look again if another came first, and settle."""
-    priced = await ready()
-    if not isinstance(priced, Priced):
-        return priced
-    turn = desk.turns.of(priced.customer_id)
-    async with turn, one_writer():
-        if turn.version > priced.turnover.version:
-            priced = await ready()
-            if not isinstance(priced, Priced):
-                return priced
-        answer = await _settle(desk, priced, at)
-        turn.version = priced.turnover.version + 1
-    return answer
-
-
-async def _settle(desk: Desk, priced: Priced, at: int) -> ReceiptAnswer:
+async def settle(desk: Desk, priced: Priced, at: int) -> ReceiptAnswer:
     """Everything or nothing: receipt and lines, quote and code used up, answer, events, points,
     turnover. The caller has the customer's turn and is the one writer."""
     receipt_id, now = next_id(), desk.now()
