@@ -14,7 +14,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def to_micros(instant: datetime | None) -> int:
     """Microseconds since 1970; None means never. A naive datetime is a bug and raises TypeError."""
-    return NEVER if instant is None else (instant - _EPOCH) // _MICROSECOND
+    return NEVER if instant is None else span_micros(instant - _EPOCH)
+
+
+def span_micros(span: timedelta) -> int:
+    """Whole microseconds of a length of time."""
+    return span // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:

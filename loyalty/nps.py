@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from loyalty.database import query
-from loyalty.instants import to_micros
+from loyalty.instants import span_micros, to_micros
 from loyalty.rules.surveys import NPS, Nps, nps_of
 from loyalty.sql import surveys as sql
 
@@ -36,7 +36,7 @@ class NpsReport:
 
 async def nps_report(*, since: datetime, until: datetime, period: timedelta) -> NpsReport:
     """Answers first given from `since` on and before `until`, by periods of this length."""
-    first, last, width = to_micros(since), to_micros(until), period // timedelta(microseconds=1)
+    first, last, width = to_micros(since), to_micros(until), span_micros(period)
     rows = await query(sql.SCORES, None, NPS.name, first, last, width)
     [[asked]] = await query(sql.ASKED, None, NPS.name, first, last)
     named = await query(sql.REASONS, None, NPS.name, first, last, DETRACTOR_MAX)

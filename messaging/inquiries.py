@@ -16,7 +16,7 @@ import structlog
 
 from loyalty.clock import Clock
 from loyalty.database import query, transaction
-from loyalty.instants import to_micros
+from loyalty.instants import span_micros, to_micros
 from messaging.channels.base import Report, Status
 from messaging.channels.sms.channel import Fate
 from messaging.records import as_list, listed
@@ -86,7 +86,7 @@ class Inquiries:
     async def ask_due(self) -> int:
         """Ask about those whose turn has come; returns how many were asked about."""
         now = to_micros(self._clock.now())
-        spans = (_micros(FIRST_AFTER), _micros(HOURLY), _micros(GIVEN_UP_AFTER))
+        spans = (span_micros(FIRST_AFTER), span_micros(HOURLY), span_micros(GIVEN_UP_AFTER))
         rows = await query(*_CLAIMS, now, self._channel.name, *spans, AT_ONCE)
         fates = [(row, await self._channel.ask(row["id"], row["address"])) for row in rows]
         taken = [row["id"] for row, fate in fates if fate == "taken"]
@@ -114,10 +114,6 @@ class Inquiries:
 
 def _status(fate: Fate | None, age: int) -> Status | None:
     """What is reported of it."""
-    if fate == "absent" and age >= _micros(ABSENT_AFTER):
+    if fate == "absent" and age >= span_micros(ABSENT_AFTER):
         return Status.UNDELIVERED
     return fate if isinstance(fate, Status) else None
-
-
-def _micros(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)

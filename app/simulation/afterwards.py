@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from app.simulation.findings import Findings
 from app.simulation.people import LEAP_BORN, Life
 from loyalty.database import query
-from loyalty.instants import to_micros
+from loyalty.instants import span_micros, to_micros
 
 MANY = 10
 """Of so many that have come out of a journey somebody must have heard something."""
 TASK_WITHIN = timedelta(hours=1)
-_DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 
 
 async def look_back(
@@ -79,7 +79,7 @@ _BIRTHDAYS = """
 async def _detractors(findings: Findings, now: datetime) -> None:
     """Who has left it at six or less is to be called: a task, due an hour after it was opened."""
     before = to_micros(now - _DAY)
-    for row in await query(_DETRACTORS, None, before, TASK_WITHIN // _MICROSECOND):
+    for row in await query(_DETRACTORS, None, before, span_micros(TASK_WITHIN)):
         findings.checked["detractors"] += 1
         if not row["tasks"]:
             findings.add("detractor not called", f"sheet {row['id']}")

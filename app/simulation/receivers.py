@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from loyalty.clock import Clock
+from loyalty.instants import to_micros
 from messaging.channels.base import (
     Channel,
     Limit,
@@ -65,7 +66,7 @@ class Post:
             Report(
                 channel=channel,
                 status=Status.BOUNCED if lost else Status.DELIVERED,
-                at=int(now.timestamp() * 1_000_000),
+                at=to_micros(now),
                 attempt_id=outgoing.attempt_id,
             )
         )

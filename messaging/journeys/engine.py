@@ -15,7 +15,7 @@ import structlog
 from loyalty.clock import Clock
 from loyalty.conflicts import is_passing
 from loyalty.database import after_commit, dialect, query, transaction
-from loyalty.instants import to_micros
+from loyalty.instants import span_micros, to_micros
 from loyalty.programme import Programme
 from loyalty.refusals import No, Refusal, refuse
 from messaging.journeys import enrolling, scanning
@@ -41,7 +41,6 @@ POLL_S = 1.0
 SCAN_S = 60.0
 OFF_AGAIN = timedelta(hours=1)
 """How soon a sleeper is looked at again whose journey is off, or whose step cannot be done."""
-MICROSECOND = timedelta(microseconds=1)
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +194,7 @@ class Journeys:
         for row in rows:
             found = self.shelf.of(row["journey"], row["revision"], row["step"])
             if found is None:
-                await query(_PUT_OFF, None, row["id"], around.now + OFF_AGAIN // MICROSECOND)
+                await query(_PUT_OFF, None, row["id"], around.now + span_micros(OFF_AGAIN))
                 continue
             number, journey = found
             name, language = called.get(row["customer_id"], ("", ""))
@@ -205,7 +204,7 @@ class Journeys:
             elif journey.step(row["step"]) is None:
                 way.outcome = "step_gone"
             elif not self.shelf.is_on(journey.name):
-                way.wakes_at = around.now + OFF_AGAIN // MICROSECOND
+                way.wakes_at = around.now + span_micros(OFF_AGAIN)
             ways.append(way)
         return ways
 
@@ -216,7 +215,7 @@ class Journeys:
             rows = await query(_CLAIM, _CLAIM.replace("FOR UPDATE SKIP LOCKED", ""), now, 1)
             for row in rows:
                 log.error("enrolment_put_off", enrolment_id=row["id"], journey=row["journey"])
-                await query(_PUT_OFF, None, row["id"], now + OFF_AGAIN // MICROSECOND)
+                await query(_PUT_OFF, None, row["id"], now + span_micros(OFF_AGAIN))
 
     # -- running ----------------------------------------------------------------------------------
 

@@ -6,14 +6,13 @@ call again. The first step of what is found late is put off a little, each by it
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import structlog
 
 from loyalty.database import query
 from loyalty.ids import next_id
-from loyalty.instants import to_micros
+from loyalty.instants import span_micros, to_micros
 from messaging.journeys.declaration import Check, Journey, OnEvent
 from messaging.journeys.registry import ENTRIES, HEARD_BY, Around, Entry, checks_of
 from messaging.journeys.revisions import Shelf
@@ -21,7 +20,6 @@ from messaging.journeys.stepping import LATE_NOTICED, SPREAD_MAX, spread
 from messaging.notices import EventRow
 from messaging.records import as_rows, rowset
 
-MICROSECOND = timedelta(microseconds=1)
 KEY_LENGTH_MAX = 120
 
 log = structlog.get_logger(__name__)
@@ -53,8 +51,8 @@ async def enrol(revision: int, journey: Journey, entries: Sequence[Entry], *, no
 def _row(revision: int, journey: Journey, entry: Entry, now: int) -> dict[str, Any]:
     late = now - entry.due_at
     wakes_at = max(entry.due_at, now)
-    if late > LATE_NOTICED // MICROSECOND:
-        span = min(late, SPREAD_MAX // MICROSECOND)
+    if late > span_micros(LATE_NOTICED):
+        span = min(late, span_micros(SPREAD_MAX))
         wakes_at += spread(span, journey.name, str(entry.customer_id))
     return {
         "id": next_id(),
@@ -91,7 +89,7 @@ def _after(entry: Entry, trigger: OnEvent) -> Entry:
     return Entry(
         customer_id=entry.customer_id,
         key=entry.key,
-        due_at=entry.due_at + trigger.after // MICROSECOND,
+        due_at=entry.due_at + span_micros(trigger.after),
         entered_at=entry.entered_at,
         data=entry.data,
     )

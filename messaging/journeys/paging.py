@@ -1,10 +1,10 @@
 """Pages of a look at the clock: those whose fact is so many days old, in the order of time."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 from loyalty.database import query
+from loyalty.instants import span_micros
 from messaging.journeys.declaration import OnClock
 from messaging.journeys.facts import DAY_US
 from messaging.journeys.registry import Around, Entry
@@ -19,7 +19,7 @@ async def so_long_ago(statement: str, trigger: OnClock, around: Around) -> Async
     """
     [days] = trigger.days
     until = around.now - days * DAY_US
-    since = until - trigger.late_max // timedelta(microseconds=1)
+    since = until - span_micros(trigger.late_max)
     after = (since, 0)
     while rows := await query(statement, None, since, until, *after, PAGE):
         after = rows[-1]["at"], rows[-1]["id"]

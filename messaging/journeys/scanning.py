@@ -4,16 +4,13 @@ A look takes in everybody whose time has come since `late_max` ago and who is no
 worker that was down for a day finds all of them, and no more. One worker looks at a time.
 """
 
-from datetime import timedelta
-
 import structlog
 
 from loyalty.database import query, transaction
+from loyalty.instants import span_micros
 from messaging.journeys.declaration import Journey, OnClock
 from messaging.journeys.enrolling import enrol
 from messaging.journeys.registry import SCANS, Around
-
-MICROSECOND = timedelta(microseconds=1)
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +23,7 @@ _MINE = """
 
 async def scan(number: int, journey: Journey, trigger: OnClock, around: Around) -> int:
     """Look if it is time to; returns how many entered. What breaks is tried at the next look."""
-    every = trigger.every // MICROSECOND
+    every = span_micros(trigger.every)
     if not await query(_MINE, None, journey.name, around.now, around.now - every):
         return 0
     entered = 0

@@ -10,6 +10,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
+from loyalty.instants import span_micros
 from messaging.journeys.declaration import (
     Branch,
     Check,
@@ -157,23 +158,23 @@ def _wait(step: Wait, who: Enrolled, known: Known, now: int) -> Move:
         return Pass("so")
     if who.begun:
         return Pass("over") if now >= who.due_at else Stay(who.due_at)
-    until = now + _us(step.lasts)
+    until = now + span_micros(step.lasts)
     if step.until:
         instant = who.data.get(step.until)
         if not isinstance(instant, int):
             return Pass("over")
-        until = instant - _us(step.before)
+        until = instant - span_micros(step.before)
     return Begin(until) if until > now else Pass("over")
 
 
 def _send(step: Send, who: Enrolled, known: Known, now: int) -> Move:
     if who.begun:
         return _sent(who, known.message, now)
-    if lateness(who, now) > _us(step.late_max):
+    if lateness(who, now) > span_micros(step.late_max):
         return Pass("late")
     if known.lacks_words or (step.needs is not None and not known.holds(step.needs)):
         return Pass("untrue")
-    return Begin(expires_at(step, who, now) + _us(MESSAGE_GRACE))
+    return Begin(expires_at(step, who, now) + span_micros(MESSAGE_GRACE))
 
 
 def _sent(who: Enrolled, message: MessageState | None, now: int) -> Move:
@@ -181,7 +182,7 @@ def _sent(who: Enrolled, message: MessageState | None, now: int) -> Move:
     if message is None:
         return Pass("failed")
     if message.state in ("queued", "sending"):
-        return Stay(max(who.due_at, now + _us(MESSAGE_GRACE)))
+        return Stay(max(who.due_at, now + span_micros(MESSAGE_GRACE)))
     return Pass(edge_of(message))
 
 
@@ -197,7 +198,7 @@ def edge_of(message: MessageState) -> Literal["sent", "capped", "skipped", "fail
 def expires_at(step: Send, who: Enrolled, now: int) -> int:
     """When its message is too late: the end of what it speaks of, if that comes first."""
     ends_at = who.data.get("ends_at")
-    latest = now + _us(step.lives)
+    latest = now + span_micros(step.lives)
     return min(latest, ends_at) if isinstance(ends_at, int) and ends_at > now else latest
 
 
@@ -209,9 +210,9 @@ def lateness(who: Enrolled, now: int) -> int:
 def not_before(who: Enrolled, now: int) -> int:
     """Late ones are spread over a while, by a hash, so that they make no burst."""
     late = lateness(who, now)
-    if late <= _us(LATE_NOTICED):
+    if late <= span_micros(LATE_NOTICED):
         return now
-    return now + spread(min(late, _us(SPREAD_MAX)), str(who.id))
+    return now + spread(min(late, span_micros(SPREAD_MAX)), str(who.id))
 
 
 def spread(span: int, *whose: str) -> int:
@@ -231,7 +232,3 @@ def arm_of(step: Split, journey: str, customer_id: int) -> str:
 
 def _hash(*words: str) -> int:
     return int.from_bytes(blake2b("/".join(words).encode(), digest_size=8).digest())
-
-
-def _us(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)

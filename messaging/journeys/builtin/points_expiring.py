@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.database import query
-from loyalty.instants import from_micros, to_micros
+from loyalty.instants import from_micros, span_micros, to_micros
 from messaging.journeys.declaration import DAY, HOUR, Journey, OnClock, Send
 from messaging.journeys.facts import DAY_US
 from messaging.journeys.registry import Around, Entry, scan, words
@@ -52,7 +52,7 @@ async def ending(trigger: OnClock, around: Around) -> AsyncIterator[Sequence[Ent
     zone = ZoneInfo(around.programme.rules.timezone)
     for days in trigger.days:
         until = around.now + days * DAY_US
-        since = max(until - trigger.late_max // timedelta(microseconds=1), around.now)
+        since = max(until - span_micros(trigger.late_max), around.now)
         after = 0
         lived = 2 * days * DAY_US  # she has just been told of those that live no longer
         while rows := await query(_ENDING, None, since, until, after, POINTS_MIN, PAGE, lived):

@@ -1,11 +1,10 @@
 """Promo code expiring: one reminder 2 days before, of a code of hers that is still good."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
 from typing import Any
 
 from loyalty.database import query
-from loyalty.instants import from_micros
+from loyalty.instants import from_micros, span_micros
 from messaging.journeys.declaration import DAY, Check, Journey, OnClock, Send
 from messaging.journeys.facts import DAY_US
 from messaging.journeys.registry import Around, Entry, scan
@@ -41,7 +40,7 @@ async def ending(trigger: OnClock, around: Around) -> AsyncIterator[Sequence[Ent
     """Who holds an unused personal code of a campaign that ends so soon."""
     [days] = trigger.days
     until = around.now + days * DAY_US
-    since = max(until - trigger.late_max // timedelta(microseconds=1), around.now)
+    since = max(until - span_micros(trigger.late_max), around.now)
     after: tuple[int, str] = (0, "")
     while rows := await query(_ENDING, None, since, until, *after, PAGE):
         after = rows[-1]["customer_id"], rows[-1]["code"]

@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from loyalty.instants import span_micros
 from messaging.journeys.declaration import (
     DAY,
     END,
@@ -38,7 +38,7 @@ from messaging.journeys.stepping import (
     not_before,
 )
 
-HOUR_US, DAY_US = HOUR // timedelta(microseconds=1), DAY // timedelta(microseconds=1)
+HOUR_US, DAY_US = span_micros(HOUR), span_micros(DAY)
 NOW = 1_000 * DAY_US
 SO, NOT_SO = Check("so"), Check("not_so")
 TRUTH = {SO: True, NOT_SO: False}
