@@ -4,7 +4,6 @@ All of it is part of one transaction that has claimed the enrolments. Each round
 questions of all that stand at a step, so that a batch takes a few queries, not a few each.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,7 +27,7 @@ from messaging.journeys.stepping import (
     Stay,
 )
 from messaging.outbox import Draft, enqueue
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import as_list, as_rows, encoded, listed, rowset
 from messaging.templates import BOOK
 
 
@@ -228,7 +227,7 @@ class Batch:
             "revision": way.who.revision,
             "step": way.who.step,
             "begun": int(way.who.begun),
-            "data": json.dumps(dict(way.who.data), ensure_ascii=False),
+            "data": encoded(dict(way.who.data)),
             "due_at": way.who.due_at,
             "wakes_at": way.wakes_at if way.wakes_at is not None else self._now,
             "ended_at": self._now if way.outcome else None,

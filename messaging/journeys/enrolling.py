@@ -4,7 +4,6 @@ An enrolment is unique for its journey, customer and trigger key, so that whatev
 call again. The first step of what is found late is put off a little, each by its own hash.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from messaging.journeys.registry import ENTRIES, HEARD_BY, Around, Entry, checks
 from messaging.journeys.revisions import Shelf
 from messaging.journeys.stepping import LATE_NOTICED, SPREAD_MAX, spread
 from messaging.notices import EventRow
-from messaging.records import as_rows, rowset
+from messaging.records import as_list, as_rows, encoded, rowset
 
 KEY_LENGTH_MAX = 120
 
@@ -61,7 +60,7 @@ def _row(revision: int, journey: Journey, entry: Entry, now: int) -> dict[str, A
         "customer_id": entry.customer_id,
         "trigger_key": entry.key[:KEY_LENGTH_MAX],
         "step": journey.first,
-        "data": json.dumps(dict(entry.data), ensure_ascii=False),
+        "data": encoded(dict(entry.data)),
         "entered_at": entry.entered_at,
         # To have been spread is not to be late once more.
         "due_at": wakes_at,
@@ -142,5 +141,5 @@ async def nudge(happened: Sequence[EventRow], shelf: Shelf, around: Around) -> i
             rows = as_rows(
                 {"customer_id": c, "kind": word, "at": at} for c, at in customers.items()
             )
-            woken += len(await query(*_NUDGE_TEXTS, rows, around.now, json.dumps(journeys)))
+            woken += len(await query(*_NUDGE_TEXTS, rows, around.now, as_list(journeys)))
     return woken

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence, Set
 
 from loyalty.database import query
+from loyalty.identities import FRONTS
 from loyalty.instants import to_micros
 from loyalty.rules.consents import standing
 from messaging.journeys.registry import Around, Entry, check, entry
 from messaging.journeys.stepping import Enrolled, MessageState
 from messaging.notices import EventRow
+from messaging.policy.caps import DAY_US
+from messaging.policy.consent import CONFIRMING_PROOFS
 from messaging.records import as_list, as_rows, listed, rowset
-
-DAY_US = 86_400_000_000
-FRONTS = ("telegram", "webchat")
 
 
 def message_key(enrolment_id: int, step: str) -> str:
@@ -136,7 +136,7 @@ async def identities_of(customer_ids: Sequence[int]) -> dict[int, set[str]]:
     for row in await query(*_KINDS, as_list(customer_ids)):
         kinds = found.setdefault(row["customer_id"], set())
         kinds.add(row["kind"])
-        if row["kind"] == "email" and row["proof"] in ("opt_in", "one_time_code"):
+        if row["kind"] == "email" and row["proof"] in CONFIRMING_PROOFS:
             kinds.add("confirmed")
         if row["kind"] in FRONTS:
             kinds.add("chat")

@@ -22,11 +22,11 @@ from messaging.journeys.declaration import (
     Step,
     Wait,
 )
-from messaging.journeys.facts import DAY_US
 from messaging.journeys.registry import Around, Entry, entry, words
 from messaging.journeys.stepping import Enrolled
 from messaging.notices import EventRow
 from messaging.policy.advertising import Drugs, named
+from messaging.policy.caps import DAY_US
 from messaging.records import as_rows, rowset
 from messaging.templates.saving import catalogue_drugs
 

@@ -6,8 +6,8 @@ from typing import Any
 from loyalty.database import query
 from loyalty.instants import from_micros, span_micros
 from messaging.journeys.declaration import DAY, Check, Journey, OnClock, Send
-from messaging.journeys.facts import DAY_US
 from messaging.journeys.registry import Around, Entry, scan
+from messaging.policy.caps import DAY_US
 
 PAGE = 5_000
 
