@@ -18,7 +18,6 @@ from messaging.i18n import LANGUAGES, gettext
 
 LANGUAGE_NAMES = {"ru": "Русский", "en": "English"}
 PHONE_HINT = "+7 900 123-45-67"  # all digits: the web chat opens the keyboard of digits for it
-CODE_HINT = "0000"
 EMAIL_HINT = "anna@example.com"
 CANCEL = N_("✖️ Cancel")
 

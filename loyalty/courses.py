@@ -63,7 +63,6 @@ class Record:
     state: str
     snoozed_until: int | None
     cycle: int
-    told_cycle: int
     version: int
     settled_version: int
     run_out_at: int | None

@@ -29,7 +29,6 @@ class Person:
     """`visits` is how often she comes by chance, a year; `left_at` is when she stopped coming."""
 
     name: str
-    sex: str
     born_on: date
     phone: str
     email: str | None
@@ -63,7 +62,6 @@ def people(count: int, *, chance: random.Random, now: datetime, days: int) -> li
         found.append(
             Person(
                 name=f"{first} {last}",
-                sex=sex,
                 born_on=(now - timedelta(days=age * 365.25 + chance.randrange(365))).date(),
                 phone=f"+7{chance.choice((903, 905, 909, 916, 926, 965, 977, 985))}{phones[i]:07d}",
                 email=f"customer{i + 1}@example.com" if chance.random() < 0.45 else None,

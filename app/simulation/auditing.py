@@ -72,7 +72,6 @@ class Auditor:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._began = world.now
         self._lives: list[Life] = []
         self._joined: dict[int, datetime] = {}
         self._got: dict[int, _Got] = defaultdict(_Got)

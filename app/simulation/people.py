@@ -120,7 +120,6 @@ class Life:
     id: int = 0
     chat: int = 0
     blocked: bool = False
-    given_email: bool = False
     referral_code: str = ""
     stopped: dict[str, int] = field(default_factory=dict)
     receipts: int = 0

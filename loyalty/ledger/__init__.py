@@ -11,8 +11,6 @@ from loyalty.ledger.reads import (
     Expiring,
     Liability,
     LiabilityMonth,
-    Overview,
-    Source,
 )
 from loyalty.ledger.service import Ledger
 from loyalty.ledger.verify import Finding, Report, verify
@@ -26,8 +24,6 @@ __all__ = [
     "Ledger",
     "Liability",
     "LiabilityMonth",
-    "Overview",
     "Report",
-    "Source",
     "verify",
 ]

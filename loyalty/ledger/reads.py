@@ -63,18 +63,7 @@ FROM ledger_posting AS p JOIN ledger_transaction AS t ON t.id = p.transaction_id
 WHERE p.account_id = $1 AND p.seq < $2 ORDER BY p.seq DESC LIMIT $3
 """
 
-# The balance beside each entry; a single row with empty entries when there are none.
-OVERVIEW = f"""
-SELECT b.*, s.* FROM ({BALANCE}) AS b LEFT JOIN (
-  {STATEMENT.replace("$2", "$3").replace("LIMIT $3", "LIMIT $4")}) AS s ON TRUE ORDER BY s.seq DESC
-"""  # noqa: S608 - glued from the two above
 _BALANCE_COLUMNS = 9
-
-TAKES_OF = """
-SELECT k.transaction_id, k.lot_id, k.points, l.expires_at, l.transaction_id
-FROM ledger_take AS k JOIN ledger_lot AS l ON l.id = k.lot_id
-WHERE k.transaction_id = $1 ORDER BY l.expires_at, k.lot_id
-"""
 
 LIABILITY = """
 SELECT CASE WHEN expires_at = 9223372036854775807 THEN expires_at
@@ -132,22 +121,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    balance: Balance
-    entries: Sequence[Entry]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A part of an entry: how many points it took from (> 0) or gave back to (< 0) which lot."""
-
-    lot_id: int
-    given_by: int
-    points: int
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class LiabilityMonth:
     """Points outstanding that expire in a month (`month` = "2026-03"), or never (None)."""
 
@@ -179,17 +152,6 @@ class LedgerReads:
             return await self._balance_then(account_id, instant)
         rows = await query(BALANCE, None, account_id, instant)
         return _balance(rows[0]) if rows else refuse(No.UNKNOWN_ACCOUNT, account_id=account_id)
-
-    async def overview(
-        self, account_id: int, *, limit: int = 20, before_seq: int | None = None
-    ) -> Overview | Refusal:
-        """The balance now and the latest entries, in one round trip. Refused: unknown_account."""
-        now = to_micros(self._clock.now())
-        rows = await query(OVERVIEW, None, account_id, now, before_seq or NEVER, limit)
-        if not rows:
-            return refuse(No.UNKNOWN_ACCOUNT, account_id=account_id)
-        entries = [tuple(row)[_BALANCE_COLUMNS:] for row in rows]
-        return Overview(_balance(rows[0]), [_entry(row) for row in entries if row[0] is not None])
 
     async def _balance_then(self, account_id: int, instant: int) -> Balance | Refusal:
         known = await query("SELECT 1 FROM ledger_account WHERE id = $1", None, account_id)
@@ -226,11 +188,6 @@ class LedgerReads:
         rows = await query(STATEMENT, None, account_id, before_seq or NEVER, limit)
         return [_entry(tuple(row)) for row in rows]
 
-    async def sources(self, transaction_id: int) -> list[Source]:
-        """Which lots an entry drew on: the answer to "why these points, why then?"."""
-        rows = await query(TAKES_OF, None, transaction_id)
-        return [Source(row[1], row[4], row[2], from_micros_or_never(row[3])) for row in rows]
-
     async def liability(self, at: datetime | None = None) -> Liability:
         """Points outstanding by month of expiry (UTC), and what customers owe."""
         instant = to_micros(at or self._clock.now())
@@ -250,9 +207,9 @@ class LedgerReads:
 
 
 def _balance(row: Any) -> Balance:
-    """Of a row of BALANCE, or one that begins so."""
-    posted, deficit, expired, pending, next_available, held, held_expired = tuple(row)[:7]
-    next_expiry, expiring = tuple(row)[7:_BALANCE_COLUMNS]
+    """Of a row of BALANCE."""
+    posted, deficit, expired, pending, next_available, held, held_expired, *soonest = tuple(row)
+    next_expiry, expiring = soonest
     lapsed = expired - held_expired
     return Balance(
         posted=posted,

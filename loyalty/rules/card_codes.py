@@ -148,11 +148,6 @@ def live_step(key: bytes, code: str, at_s: int, *, back_s: int) -> int | None:
     return next((step for step in steps if hmac.compare_digest(totp(secret, step), given)), None)
 
 
-def live_is_current(step: int, at_s: int) -> bool:
-    """One step of grace to either side, for the clock and for the hand at the till."""
-    return abs(step - at_s // LIVE_STEP_S) <= 1
-
-
 def live_secret(key: bytes, number: str) -> bytes:
     """Each card's own, so that one card's codes say nothing about another's."""
     return hmac.digest(key, number.encode(), hashlib.sha256)

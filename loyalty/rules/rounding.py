@@ -13,11 +13,6 @@ def money_half_up(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-def line_amount(price_minor: int, quantity_milli: int) -> int:
-    """What `quantity_milli` thousandths of a unit cost, before discounts."""
-    return money_half_up(price_minor * quantity_milli, 1000)
-
-
 def shares(total: int, weights: Sequence[int], caps: Sequence[int] | None = None) -> list[int]:
     """Split `total` in proportion to `weights`, so that the parts add up to it exactly.
 

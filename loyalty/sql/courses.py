@@ -5,8 +5,8 @@
 
 _COLUMNS = """c.id, c.customer_id, c.item, c.sku, c.name, c.prescription_only, c.pack_units,
   c.daily_milli, c.daily_told, c.base_at, c.base_milli, c.base_told, c.regime, c.state,
-  c.snoozed_until, c.cycle, c.told_cycle, c.version, c.settled_version, c.run_out_at, c.due_at,
-  c.expected_at, c.pace_permille, c.intervals, c.created_at"""
+  c.snoozed_until, c.cycle, c.version, c.settled_version, c.run_out_at, c.due_at, c.expected_at,
+  c.pace_permille, c.intervals, c.created_at"""
 
 
 def _listed(text: str, kind: str) -> tuple[str, str]:

@@ -47,7 +47,6 @@ WHERE c.batch_id = (SELECT b.id FROM promo_batch AS b WHERE b.key = $1) AND c.co
 ORDER BY c.code LIMIT $3
 """
 
-_POSTGRES_LIST = "IN (SELECT v FROM json_array_elements_text({place}::json) AS v)"
 CUSTOMERS_THERE = (
     "SELECT c.id FROM json_array_elements_text($1::json) AS v "
     "JOIN customer AS c ON c.id = CAST(v AS BIGINT)",

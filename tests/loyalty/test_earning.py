@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loyalty.rules.earning import Goods
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.reasons import Reason
-from loyalty.rules.rounding import line_amount, money_half_up, points_down, shares
+from loyalty.rules.rounding import money_half_up, points_down, shares
 
 RULES = ProgrammeRules(earn_permille=50, spend_percent_max=30)
 
@@ -101,10 +101,6 @@ def test_points_round_down_and_money_half_up(
 ) -> None:
     assert points_down(*fraction) == points
     assert money_half_up(*fraction) == money
-
-
-def test_half_a_pack() -> None:
-    assert line_amount(9_99, 500) == 5_00
 
 
 lines_strategy = st.lists(
