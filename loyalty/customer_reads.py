@@ -14,7 +14,7 @@ from loyalty.clock import Clock
 from loyalty.database import dialect, query
 from loyalty.instants import NEVER, from_micros, to_micros
 from loyalty.ledger import Balance
-from loyalty.ledger.reads import _balance
+from loyalty.ledger.reads import balance_of
 from loyalty.sql import customers as sql
 from loyalty.together import Together
 
@@ -116,7 +116,7 @@ def _glance(rows: Sequence[Any]) -> Glance:
     operations = [tuple(row)[-sql.OPERATION_COLUMNS :] for row in rows]
     return Glance(
         customer=_view(rows[0]),
-        balance=_balance(balance),
+        balance=balance_of(balance),
         operations=[
             Operation(seq, kind, reason, points, from_micros(at))
             for seq, kind, reason, points, at in operations

@@ -151,7 +151,7 @@ class LedgerReads:
         if instant < now:
             return await self._balance_then(account_id, instant)
         rows = await query(BALANCE, None, account_id, instant)
-        return _balance(rows[0]) if rows else refuse(No.UNKNOWN_ACCOUNT, account_id=account_id)
+        return balance_of(rows[0]) if rows else refuse(No.UNKNOWN_ACCOUNT, account_id=account_id)
 
     async def _balance_then(self, account_id: int, instant: int) -> Balance | Refusal:
         known = await query("SELECT 1 FROM ledger_account WHERE id = $1", None, account_id)
@@ -206,7 +206,7 @@ class LedgerReads:
         )
 
 
-def _balance(row: Any) -> Balance:
+def balance_of(row: Any) -> Balance:
     """Of a row of BALANCE."""
     posted, deficit, expired, pending, next_available, held, held_expired, *soonest = tuple(row)
     next_expiry, expiring = soonest
