@@ -1,9 +1,19 @@
-"""What inline buttons carry. Each class is one question; a button's data fits 64 bytes."""
+"""What inline buttons carry. Each class is one question; a button's data fits 64 bytes.
+
+A client of Telegram may send any data: a number that fits no column is no button.
+"""
 
 from typing import Annotated, Literal
 
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
+
+_COLUMN_MAX = (1 << 63) - 1
+
+RowId = Annotated[int, Field(ge=1, le=_COLUMN_MAX)]
+"""A row's number."""
+Whole = Annotated[int, Field(ge=0, lt=_COLUMN_MAX)]
+"""A place or an amount; the one after it fits a column too."""
 
 
 class LanguageChoice(CallbackData, prefix="language"):
@@ -33,14 +43,14 @@ class CardRefresh(CallbackData, prefix="card"):
 class StatementPage(CallbackData, prefix="points"):
     """Operations before this place in the account's history; 0 is the newest page."""
 
-    before: int
+    before: Whole
 
 
 class Why(CallbackData, prefix="why"):
     """The explanation of the operation at this place, and the page to go back to."""
 
-    seq: int
-    page: int
+    seq: Whole
+    page: Whole
 
 
 class EnterCode(CallbackData, prefix="enter"):
@@ -83,10 +93,6 @@ class QuietChoice(CallbackData, prefix="quiet"):
     end: int
 
 
-RowId = Annotated[int, Field(ge=1, lt=1 << 63)]
-"""A row's number. A client of Telegram may send any data: what fits no row is no button."""
-
-
 class SheetAnswer(CallbackData, prefix="ask"):
     """An answer to a question of a survey. Of several options `wanted` says on or off."""
 
@@ -113,28 +119,28 @@ class Medicine(CallbackData, prefix="med"):
     """Something about one medicine of hers; `cycle` is the state of things that the button saw."""
 
     what: Literal["show", "bought", "later", "dose", "type_dose", "stock", "stop", "resume"]
-    course: int
-    cycle: int
+    course: RowId
+    cycle: Whole
 
 
 class MedicineLater(CallbackData, prefix="medlater"):
-    course: int
-    cycle: int
-    days: int
+    course: RowId
+    cycle: Whole
+    days: Whole
 
 
 class MedicineDose(CallbackData, prefix="meddose"):
     """Thousandths of a unit a day; course 0: of the one that is being added."""
 
-    course: int
-    milli: int
+    course: Whole
+    milli: Whole
 
 
 class MedicineList(CallbackData, prefix="meds"):
     """The list from this place on, or adding one."""
 
     page: Literal["list", "add"]
-    start: int = 0
+    start: Whole = 0
 
 
 class MedicineChoice(CallbackData, prefix="medadd"):
@@ -142,7 +148,7 @@ class MedicineChoice(CallbackData, prefix="medadd"):
     a pack, what is left."""
 
     step: Literal["found", "pack", "stock"]
-    value: int
+    value: int = Field(ge=-1, le=_COLUMN_MAX)
 
 
 class MedicineNames(CallbackData, prefix="mednames"):

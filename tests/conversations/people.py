@@ -1,7 +1,10 @@
 """Short ways to a customer who has joined, for conversations about something else."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
+
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from loyalty.customers import CustomerView
 from loyalty.database import query
@@ -34,12 +37,26 @@ async def join(chat: Chat, phone: str = PHONE) -> CustomerView:
     return customer
 
 
-async def receives(chat: Chat, template: str, context: Mapping[str, Any]) -> None:
-    """A message of this template comes to her chat, by the channel that sends them all."""
-    stage = chat.stage
+async def _address(chat: Chat) -> str:
     [[address]] = await query(
         "SELECT value FROM identity WHERE kind = $1 AND ended_at IS NULL", None, chat.front
     )
+    return str(address)
+
+
+async def presses(chat: Chat, data: str) -> None:
+    """A button that carries this stands in her chat, wherever it comes from, and she presses it."""
+    bot = {"telegram": chat.stage.telegram, "webchat": chat.stage.webchat}[chat.front]
+    button = InlineKeyboardButton(text="👉", callback_data=data)
+    markup = InlineKeyboardMarkup(inline_keyboard=[[button]])
+    await bot.send_message(int(await _address(chat)), "?", reply_markup=markup)
+    await chat.watch(asyncio.sleep(0))
+    await chat.click("👉")
+
+
+async def receives(chat: Chat, template: str, context: Mapping[str, Any]) -> None:
+    """A message of this template comes to her chat, by the channel that sends them all."""
+    stage, address = chat.stage, await _address(chat)
     channel = MessengerChannel({"telegram": stage.telegram, "webchat": stage.webchat})
     outgoing = Outgoing(
         message_id=1,

@@ -12,7 +12,7 @@ from loyalty.customers import CustomerView
 from loyalty.models import Product
 from loyalty.programme import Programme
 from messaging.preferences import preferences_of
-from tests.conversations.people import join, receives
+from tests.conversations.people import join, presses, receives
 from tests.conversations.stage import Chat
 from tests.loyalty.people import BORIS, joined
 from tests.loyalty.tills import HERE, open_shop
@@ -299,6 +299,23 @@ async def test_somebody_elses_reminder_answers_nothing(
     chat.sees("Этого лекарства больше нет в вашем списке")
     [after] = await programme.refills.courses_of(boris.id)
     assert after == his
+
+
+NO_BUTTONS = [
+    *(f"med:{what}:{10**23}:0" for what in ("show", "bought", "stop", "resume", "later")),
+    f"med:show:{1 << 63}:1", "med:show:0:1", "med:show:-1:1", f"med:bought:1:{10**23}",
+    f"medlater:{10**23}:1:3", f"medlater:1:1:{10**23}", f"meddose:{10**23}:1000",
+    f"meddose:1:{10**23}", f"meds:list:{10**23}", "meds:list:-1", f"medadd:found:{10**23}",
+    f"points:{10**23}", f"points:{1 << 63}", "points:-1", f"why:{10**23}:0",
+    f"why:{(1 << 63) - 1}:0", f"why:1:{10**23}", "why:-1:0",
+]  # fmt: skip
+
+
+async def test_a_number_that_fits_no_column_is_no_button(chat: Chat, anna: CustomerView) -> None:
+    for data in NO_BUTTONS:
+        await presses(chat, data)
+        chat.sees("Эта кнопка больше не действует")
+        assert not chat.screen.texts, data
 
 
 async def test_the_same_in_english(chat: Chat, programme: Programme, anna: CustomerView) -> None:
