@@ -47,14 +47,14 @@ class PageDesk:
     """Pages in the name of one programme. Those who guess tokens are slowed down."""
 
     def __init__(self, programme: Programme, options: PageOptions) -> None:
-        self._programme = programme
+        self.quiet = options.quiet
         self._clock = programme.clock
-        self._options = options
+        self._address_of = options.address_of
         self._pages = Pages(programme.rules.name)
         self._forged = Meter(FORGED_RATE)
         self._tokens = Meter(TOKEN_RATE)
 
-    def _page(
+    def page(
         self, template: str, *, language: str, status: int = 200, **context: Any
     ) -> web.Response:
         return web.Response(
@@ -64,18 +64,22 @@ class PageDesk:
             headers={"Content-Security-Policy": self._pages.policy, **KEPT_NOWHERE},
         )
 
-    def _too_often(self, request: web.Request) -> web.Response | None:
-        wait_s = self._tokens.take(token_of(request), self._clock.now())
+    def wait_s(self, request: web.Request) -> int:
+        """This link asks something. Returns 0, or the whole seconds that it has to wait."""
+        return self._tokens.take(token_of(request), self._clock.now())
+
+    def too_often(self, request: web.Request) -> web.Response | None:
+        wait_s = self.wait_s(request)
         return self._wait(request, wait_s) if wait_s else None
 
-    def _forgery(self, request: web.Request) -> web.Response:
+    def forgery(self, request: web.Request) -> web.Response:
         """Whoever guesses is slowed down."""
-        wait_s = self._forged.take(self._options.address_of(request), self._clock.now())
-        return self._wait(request, wait_s) if wait_s else self._not_found(request)
+        wait_s = self._forged.take(self._address_of(request), self._clock.now())
+        return self._wait(request, wait_s) if wait_s else self.not_found(request)
 
     def _wait(self, request: web.Request, wait_s: int) -> web.Response:
         language = language_of(request)
-        answer = self._page(
+        answer = self.page(
             "notice.html",
             language=language,
             status=429,
@@ -85,9 +89,9 @@ class PageDesk:
         answer.headers["Retry-After"] = str(wait_s)
         return answer
 
-    def _not_found(self, request: web.Request) -> web.Response:
+    def not_found(self, request: web.Request) -> web.Response:
         language = language_of(request)
-        return self._page(
+        return self.page(
             "notice.html",
             language=language,
             status=404,
@@ -100,6 +104,10 @@ class PageDesk:
                 )
             ],
         )
+
+
+def sent_on(location: str, status: int = 303) -> web.Response:
+    return web.Response(status=status, headers={"Location": location, **KEPT_NOWHERE})
 
 
 def token_of(request: web.Request) -> str:

@@ -17,15 +17,16 @@ from loyalty.rules.surveys import COMMENT_MAX, SCORE_MAX, group_of
 from loyalty.surveys import Sheet
 from messaging.i18n import gettext, supported
 from messaging.links import Links
-from messaging.page_desk import KEPT_NOWHERE, PageDesk, PageOptions, form_of, token_of
+from messaging.page_desk import PageDesk, form_of, sent_on, token_of
 from messaging.preference_form import Form, last
 from messaging.survey_words import option_words, question_words, thanks_words
 
 
-class SurveyPages(PageDesk):
-    def __init__(self, programme: Programme, links: Links, options: PageOptions) -> None:
-        super().__init__(programme, options)
+class SurveyPages:
+    def __init__(self, programme: Programme, links: Links, desk: PageDesk) -> None:
+        self._programme = programme
         self._links = links
+        self._desk = desk
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_get("/s/{token}", self.show)
@@ -51,8 +52,7 @@ class SurveyPages(PageDesk):
             answer = await self._save(sheet, form)
         if isinstance(answer, Refusal):
             return await self._survey_page(sheet, refused=True, status=422)
-        address = request.path if score else f"{request.path}?saved"
-        return web.Response(status=303, headers={"Location": address, **KEPT_NOWHERE})
+        return sent_on(request.path if score else f"{request.path}?saved")
 
     async def _save(self, sheet: Sheet, form: Form) -> Sheet | Refusal:
         """Every question of the form; what is left empty of those with one answer stays open."""
@@ -72,10 +72,10 @@ class SurveyPages(PageDesk):
     async def _sheet(self, request: web.Request) -> Sheet | web.Response:
         sheet_id = self._links.asking.read(token_of(request))
         if sheet_id is None:
-            return self._forgery(request)
-        if refused := self._too_often(request):
+            return self._desk.forgery(request)
+        if refused := self._desk.too_often(request):
             return refused
-        return await self._programme.surveys.sheet(sheet_id) or self._not_found(request)
+        return await self._programme.surveys.sheet(sheet_id) or self._desk.not_found(request)
 
     async def _survey_page(
         self,
@@ -88,13 +88,13 @@ class SurveyPages(PageDesk):
     ) -> web.Response:
         customer = await self._programme.customers.get(sheet.customer_id)
         language = supported(customer.language if customer else "")
-        if not sheet.is_open(self._clock.now()):
+        if not sheet.is_open(self._programme.clock.now()):
             title = gettext(language, "The survey is over")
             lines = [gettext(language, "Thank you for your time!")]
-            return self._page(
+            return self._desk.page(
                 "notice.html", language=language, status=410, title=title, lines=lines
             )
-        return self._page(
+        return self._desk.page(
             "survey.html",
             language=language,
             status=status,

@@ -26,7 +26,15 @@ from messaging.i18n import gettext, supported
 from messaging.leaving import Letter
 from messaging.links import TRAP_NTH, Links
 from messaging.optin import Asked, OnAnotherCard, OptIns
-from messaging.page_desk import KEPT_NOWHERE, PageDesk, PageOptions, form_of, language_of, token_of
+from messaging.page_desk import (
+    KEPT_NOWHERE,
+    PageDesk,
+    PageOptions,
+    form_of,
+    language_of,
+    sent_on,
+    token_of,
+)
 from messaging.policy.hits import Kind, Request
 from messaging.preference_form import FormError, choices, last, read_form, save
 from messaging.preference_words import channel_name, place
@@ -53,8 +61,9 @@ def add_messaging_pages(
     options: PageOptions | None = None,
 ) -> None:
     """Add the routes. `attention` has to be run by the same process."""
-    pages = _MessagePages(programme, links, opt_ins, attention, options or PageOptions())
-    SurveyPages(programme, links, options or PageOptions()).add_to(app)
+    desk = PageDesk(programme, options or PageOptions())
+    pages = _MessagePages(programme, links, opt_ins, attention, desk)
+    SurveyPages(programme, links, desk).add_to(app)
     app.router.add_get("/c/{token}", pages.click)
     app.router.add_get("/o/{token}.gif", pages.opened)
     app.router.add_get("/u/{token}", pages.ask_to_leave)
@@ -65,53 +74,49 @@ def add_messaging_pages(
     app.router.add_post("/doi/{token}", pages.confirm)
 
 
-class _MessagePages(PageDesk):
+class _MessagePages:
     def __init__(
         self,
         programme: Programme,
         links: Links,
         opt_ins: OptIns,
         attention: Attention,
-        options: PageOptions,
+        desk: PageDesk,
     ) -> None:
-        super().__init__(programme, options)
+        self._programme = programme
         self._links = links
         self._opt_ins = opt_ins
         self._attention = attention
+        self._desk = desk
 
     # -- clicks and openings ---------------------------------------------------------------------
 
     async def click(self, request: web.Request) -> web.Response:
-        token = token_of(request)
-        read = self._links.hits.read(Kind.CLICK, token)
+        read = self._links.hits.read(Kind.CLICK, token_of(request))
         if read is None:
-            return self._forgery(request)
+            return self._desk.forgery(request)
         attempt_id, nth = read
         url = await tracking.target_of(attempt_id, nth)
         if url is None:
-            return self._not_found(request)
+            return self._desk.not_found(request)
         kind = Kind.TRAP if nth == TRAP_NTH else Kind.CLICK
-        await self._take_hit(request, kind, token, attempt_id, nth)
+        await self._take_hit(request, kind, attempt_id, nth)
         location = url if url.isascii() else str(URL(url))
-        return web.Response(status=302, headers={"Location": location, **KEPT_NOWHERE})
+        return sent_on(location, status=302)
 
     async def opened(self, request: web.Request) -> web.Response:
         """The point comes whatever the token: nobody learns which are good."""
-        token = token_of(request)
-        if read := self._links.hits.read(Kind.OPEN, token):
-            await self._take_hit(request, Kind.OPEN, token, read[0], 0)
+        if read := self._links.hits.read(Kind.OPEN, token_of(request)):
+            await self._take_hit(request, Kind.OPEN, read[0], 0)
         return web.Response(body=GIF, content_type="image/gif", headers=KEPT_NOWHERE)
 
-    async def _take_hit(
-        self, request: web.Request, kind: Kind, token: str, attempt_id: int, nth: int
-    ) -> None:
+    async def _take_hit(self, request: web.Request, kind: Kind, attempt_id: int, nth: int) -> None:
         """Write it down. She is sent on even when that fails or the link is asked for too often."""
-        now = self._clock.now()
-        if self._tokens.take(token, now):
+        if self._desk.wait_s(request):
             return
         asked = Request(
             kind=kind,
-            at=to_micros(now),
+            at=to_micros(self._programme.clock.now()),
             method=request.method,
             user_agent=request.headers.get("User-Agent", ""),
             headers={name: request.headers[name] for name in _TELLING if name in request.headers},
@@ -137,7 +142,7 @@ class _MessagePages(PageDesk):
         if isinstance(found, web.Response):
             return found
         form = await form_of(request)
-        said = Said("link", self._clock.now(), leaving.WORDING)
+        said = Said("link", self._programme.clock.now(), leaving.WORDING)
         if last(form, "action") == "undo":
             await leaving.come_back(found, said)
             return self._unsubscribe_page(request, found, left=False, back=True)
@@ -147,10 +152,10 @@ class _MessagePages(PageDesk):
     async def _letter(self, request: web.Request) -> Letter | web.Response:
         attempt_id = self._links.leaving.read(token_of(request))
         if attempt_id is None:
-            return self._forgery(request)
-        if refused := self._too_often(request):
+            return self._desk.forgery(request)
+        if refused := self._desk.too_often(request):
             return refused
-        return await leaving.letter(attempt_id) or self._not_found(request)
+        return await leaving.letter(attempt_id) or self._desk.not_found(request)
 
     def _unsubscribe_page(
         self, request: web.Request, found: Letter, *, left: bool, back: bool = False
@@ -159,7 +164,7 @@ class _MessagePages(PageDesk):
         path = ""
         if found.customer_id is not None:
             path = f"/p/{self._links.preferring.make(found.customer_id)}"
-        return self._page(
+        return self._desk.page(
             "unsubscribe.html",
             language=language,
             topic=found.topic,
@@ -185,18 +190,17 @@ class _MessagePages(PageDesk):
             wanted = read_form(await form_of(request), hers)
         except FormError as error:
             return self._preferences_page(hers, error=error.sentence(hers.language), status=422)
-        said = Said("link", self._clock.now(), "preferences-2026-11")
+        said = Said("link", self._programme.clock.now(), "preferences-2026-11")
         await save(hers, wanted, said, self._programme.customers)
-        headers = {"Location": f"{request.path}?saved", **KEPT_NOWHERE}
-        return web.Response(status=303, headers=headers)
+        return sent_on(f"{request.path}?saved")
 
     async def _preferences(self, request: web.Request) -> Preferences | web.Response:
         customer_id = self._links.preferring.read(token_of(request))
         if customer_id is None:
-            return self._forgery(request)
-        if refused := self._too_often(request):
+            return self._desk.forgery(request)
+        if refused := self._desk.too_often(request):
             return refused
-        return await preferences.preferences_of(customer_id) or self._not_found(request)
+        return await preferences.preferences_of(customer_id) or self._desk.not_found(request)
 
     def _preferences_page(
         self, hers: Preferences, *, saved: bool = False, error: str = "", status: int = 200
@@ -217,14 +221,14 @@ class _MessagePages(PageDesk):
             }
             for each in hers.channels
         ]
-        return self._page(
+        return self._desk.page(
             "preferences.html",
             language=language,
             status=status,
             channels=channels,
             saved=saved,
             error=error,
-            **choices(hers, self._options.quiet, language),
+            **choices(hers, self._desk.quiet, language),
         )
 
     # -- double opt-in -----------------------------------------------------------------------------
@@ -238,19 +242,19 @@ class _MessagePages(PageDesk):
     async def _opt_in(self, request: web.Request, *, confirm: bool) -> web.Response:
         token = token_of(request)
         if self._links.confirming.read(token) is None:
-            return self._forgery(request)
-        if refused := self._too_often(request):
+            return self._desk.forgery(request)
+        if refused := self._desk.too_often(request):
             return refused
         letter = await self._opt_ins.read(token)
         if letter is None:
-            return self._not_found(request)
+            return self._desk.not_found(request)
         language = supported(letter.language)
         if not (confirm or letter.confirmed or letter.expired):
-            return self._page("opt_in.html", language=language, address=letter.address)
+            return self._desk.page("opt_in.html", language=language, address=letter.address)
         answer = await self._opt_ins.confirm(letter)
         title, line = _confirmed_words(language, answer)
         status = 410 if letter.expired and not letter.confirmed else 200
-        return self._page(
+        return self._desk.page(
             "notice.html", language=language, status=status, title=title, lines=[line]
         )
 

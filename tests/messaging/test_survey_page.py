@@ -12,7 +12,7 @@ from loyalty.clock import VirtualClock
 from loyalty.database import query, transaction
 from loyalty.programme import Programme
 from loyalty.rules.surveys import INTERESTS, NPS, Survey
-from messaging.page_desk import PageOptions
+from messaging.page_desk import PageDesk, PageOptions
 from messaging.survey_page import SurveyPages
 from tests.loyalty.people import joined
 from tests.messaging.letters import LINKS
@@ -23,7 +23,7 @@ Pages = TestClient[web.Request, web.Application]
 @pytest.fixture
 async def pages(programme: Programme) -> AsyncIterator[Pages]:
     app = web.Application()
-    SurveyPages(programme, LINKS, PageOptions()).add_to(app)
+    SurveyPages(programme, LINKS, PageDesk(programme, PageOptions())).add_to(app)
     async with TestClient(TestServer(app)) as client:
         yield client
 
