@@ -33,6 +33,7 @@ from loyalty.rules.months import month_of
 from loyalty.rules.returns import Portion, SoldLine
 from loyalty.sql import refills as refills_sql
 from loyalty.sql import returns as sql
+from loyalty.sql.events import EventRow
 from loyalty.turnover import TurnoverRows, sum_up, undone
 
 REASON = "return"
@@ -261,7 +262,7 @@ def _returnable(row: Sequence[Any], line: SoldLine) -> ReturnableLine:
     )
 
 
-def event_row(answer: ReturnAnswer, shop_name: str, at: int) -> tuple[int, str, int, int, str]:
+def event_row(answer: ReturnAnswer, shop_name: str, at: int) -> EventRow:
     """The event that tells the customer (and whoever else listens); `shop` took the goods back."""
     moves = answer.moves
     expiry = moves.next_expiry

@@ -36,6 +36,7 @@ from loyalty.rules.receipts import (
 from loyalty.sql import checkout as sql
 from loyalty.sql import referral as referral_sql
 from loyalty.sql import refills as refills_sql
+from loyalty.sql.events import EventRow
 from loyalty.sql.turnover import TURNOVER_SEEN
 from loyalty.turnover import Turnover, bought
 
@@ -220,7 +221,7 @@ def _posted(verdict: Verdict) -> int | None:
     return verdict.transaction_id if isinstance(verdict, Posted) else None
 
 
-def event_row(kind: str, answer: ReceiptAnswer, shop_name: str) -> tuple[int, str, int, int, str]:
+def event_row(kind: str, answer: ReceiptAnswer, shop_name: str) -> EventRow:
     """The event that tells the customer (and whoever else listens) of this receipt."""
     expiry = answer.next_expiry
     payload: dict[str, Any] = {

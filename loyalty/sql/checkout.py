@@ -16,6 +16,7 @@ from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.tiers import window
 from loyalty.sql import turnover as turnover_sql
 from loyalty.sql.cards import CARD_COLUMNS, CARD_CUSTOMER, CARD_JOINS
+from loyalty.sql.events import EventRow
 
 # --- facts: one row each, one round trip ---
 
@@ -250,8 +251,6 @@ UPDATE receipt SET state = 'cancelled', cancelled_at = $2, cancelled_by = $3, ca
 WHERE id = $1 AND state = 'committed' AND returns = 0 RETURNING id
 """
 _CANCEL_STEPS = f"cancelled AS ({_CANCEL}), told AS ({_EVENT} VALUES ($7, $8, $9, $10, $11))"
-
-EventRow = tuple[int, str, int, int, str]
 
 
 def receipt_companion(

@@ -1,6 +1,7 @@
 """SQL of many events at once: rows [id, kind, customer, at, payload] as one JSON argument."""
 
 EventRow = tuple[int, str, int, int, str]
+"""Id, kind, customer, at, payload."""
 TELL_POSTGRES = """
 INSERT INTO event (id, kind, customer_id, at, payload)
 SELECT CAST(n.row ->> 0 AS BIGINT), n.row ->> 1, CAST(n.row ->> 2 AS BIGINT),

@@ -12,7 +12,7 @@ from loyalty.database import query
 from loyalty.ledger.companion import Companion, DemandError
 from loyalty.rules.returns import SoldAt
 from loyalty.sql import turnover as turnover_sql
-from loyalty.sql.checkout import EventRow
+from loyalty.sql.events import EventRow
 
 # --- facts: one round trip, a row for each receipt of that number (one, if the till is named) ---
 
