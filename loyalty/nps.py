@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 
 from loyalty.database import query
 from loyalty.instants import span_micros, to_micros
-from loyalty.rules.surveys import NPS, Nps, nps_of
+from loyalty.rules.surveys import DETRACTOR_MAX, NPS, Nps, nps_of
 from loyalty.sql import surveys as sql
 
-DETRACTOR_MAX = 6
 UNKNOWN_SHOP = "–"
 
 

@@ -83,11 +83,14 @@ def fits(question: Question, values: Sequence[str]) -> bool:
 _SCORES = frozenset(map(str, range(SCORE_MAX + 1)))
 
 
+DETRACTOR_MAX, PROMOTER_MIN = 6, 9
+"""Reichheld (2003): 9 and 10 promote, 0 to 6 detract."""
+
+
 def group_of(score: int) -> Group:
-    """Reichheld (2003): 9 and 10 promote, 0 to 6 detract."""
-    if score >= 9:
+    if score >= PROMOTER_MIN:
         return "promoter"
-    return "passive" if score >= 7 else "detractor"
+    return "detractor" if score <= DETRACTOR_MAX else "passive"
 
 
 @dataclass(frozen=True, slots=True)
