@@ -111,12 +111,16 @@ class Surveys:
     async def choose(
         self, sheet_id: int, customer_id: int, question: str, option: str, *, wanted: bool
     ) -> Sheet | Refusal:
-        """One option of several, on or off. Refused as `answer`."""
+        """A tap: the one answer to its question, or one option of several on or off. Refused as
+        `answer`."""
         async with transaction():
             sheet = await self._locked(sheet_id, customer_id)
             if isinstance(sheet, Refusal):
                 return sheet
-            chosen = toggled(sheet.answers.get(question, ()), option, wanted)
+            asked = sheet.survey.question(question)
+            chosen: Sequence[str] = [option]
+            if asked is not None and asked.kind == "many":
+                chosen = toggled(sheet.answers.get(question, ()), option, wanted)
             return await self._answered(sheet, question, chosen)
 
     async def end(self, sheet_id: int, customer_id: int) -> Sheet | Refusal:

@@ -50,18 +50,14 @@ async def answer(
     turn: Turn,
     toast: list[str],
 ) -> Answer:
-    surveys, said = turn.desk.programme.surveys, callback_data
-    before = await surveys.sheet(said.sheet)
-    question = before.survey.question(said.question) if before else None
-    if question is not None and question.kind == "many":
-        given = await surveys.choose(
-            said.sheet, customer.id, said.question, said.value, wanted=said.wanted
-        )
-    else:
-        given = await surveys.answer(said.sheet, customer.id, said.question, [said.value])
+    said = callback_data
+    given = await turn.desk.programme.surveys.choose(
+        said.sheet, customer.id, said.question, said.value, wanted=said.wanted
+    )
     if isinstance(given, Refusal):
         toast.append(refusal_text(given, turn.words))
         return None
+    question = given.survey.question(said.question)
     if question is not None and question.kind == "many":
         return await _show(query, given, said.question, turn)
     following = given.survey.after(said.question)
