@@ -12,16 +12,14 @@ from typing import Any, TypeVar
 from loyalty.instants import from_micros
 from loyalty.programme import Programme
 from messaging.journeys.declaration import (
-    Branch,
     Check,
     Do,
     Journey,
     OnClock,
     OnEvent,
     Send,
-    Wait,
 )
-from messaging.journeys.stepping import Enrolled
+from messaging.journeys.stepping import Enrolled, ending_checks, needs
 from messaging.links import Links
 from messaging.notices import EventRow
 from messaging.optin import OptIns
@@ -117,14 +115,11 @@ def _into(registry: dict[str, F], name: str) -> Callable[[F], F]:
 
 def checks_of(journey: Journey) -> Iterator[Check]:
     """Every check that it asks, at whatever step."""
-    yield from journey.leave if journey.goal is None else (journey.goal, *journey.leave)
+    yield from ending_checks(journey)
     for step in journey.steps:
-        if isinstance(step, Branch):
-            yield step.asks
-        elif isinstance(step, Wait) and step.unless is not None:
-            yield step.unless
-        elif isinstance(step, Send) and step.needs is not None:
-            yield step.needs
+        check = needs(step, begun=False)
+        if check is not None:
+            yield check
 
 
 def unknown(journey: Journey) -> list[str]:

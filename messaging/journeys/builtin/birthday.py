@@ -9,10 +9,9 @@ from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.rules.occasions import birthday
 from messaging.journeys.declaration import DAY, Journey, OnClock, Reward, Send
+from messaging.journeys.paging import PAGE
 from messaging.journeys.registry import Around, Entry, scan
 from messaging.policy.quiet_hours import zone_of
-
-PAGE = 5_000
 
 JOURNEY = Journey(
     name="birthday",

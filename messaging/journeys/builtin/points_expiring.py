@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 from loyalty.database import query
 from loyalty.instants import from_micros, span_micros, to_micros
 from messaging.journeys.declaration import DAY, HOUR, Journey, OnClock, Send
+from messaging.journeys.paging import PAGE
 from messaging.journeys.registry import Around, Entry, scan, words
 from messaging.journeys.stepping import Enrolled
 from messaging.policy.caps import DAY_US
 from messaging.records import as_rows, rowset
 
-PAGE = 5_000
 POINTS_MIN = 20
 """Fewer are worth no message."""
 

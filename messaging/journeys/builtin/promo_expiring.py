@@ -6,10 +6,9 @@ from typing import Any
 from loyalty.database import query
 from loyalty.instants import from_micros, span_micros
 from messaging.journeys.declaration import DAY, Check, Journey, OnClock, Send
+from messaging.journeys.paging import PAGE
 from messaging.journeys.registry import Around, Entry, scan
 from messaging.policy.caps import DAY_US
-
-PAGE = 5_000
 
 JOURNEY = Journey(
     name="promo_expiring",
