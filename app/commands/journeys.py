@@ -17,11 +17,10 @@ from loyalty.clock import SystemClock
 from loyalty.programme import build_programme
 from loyalty.refusals import Refusal
 from messaging.journeys import documents
-from messaging.journeys.builtin import HOUSE_JOURNEYS
 from messaging.journeys.declaration import Journey, Wait, ends_of
 from messaging.journeys.engine import Journeys
 from messaging.journeys.overview import Figures, figures, ways_taken
-from messaging.journeys.revisions import publish, publish_house
+from messaging.journeys.revisions import publish
 from messaging.journeys.switches import Switches, changes_of, set_switches
 from messaging.templates import BOOK
 
@@ -37,9 +36,8 @@ async def _open() -> Journeys:
     await BOOK.refresh(at_once=True)
     programme = build_programme(clock=clock, secret=b"no codes here" * 3,
                                 rules=settings.rules())  # fmt: skip
-    await publish_house(HOUSE_JOURNEYS, at=clock.now())
     opened = Journeys(clock, programme)
-    await opened.shelf.refresh()
+    await opened.open()
     return opened
 
 

@@ -5,11 +5,10 @@ from typing import Annotated
 import typer
 
 from app.commands.people import customer_id_of
-from app.commands.session import AsJson, err, on_database, overrides, show
-from app.settings import load_settings
+from app.commands.rules import open_book
+from app.commands.session import AsJson, err, on_database, show
 from loyalty.clock import SystemClock
 from loyalty.recommendations import Recommendations
-from loyalty.rule_book import RuleBook
 
 
 @on_database
@@ -22,11 +21,9 @@ async def recommend(
     as_json: AsJson = False,
 ) -> None:
     """Products that go with what a customer has bought; a worker counts them each week at night."""
-    rules, clock = load_settings(**overrides).programme.rules(), SystemClock()
-    customer_id = await customer_id_of(who, rules.region)
-    book = RuleBook(clock, rules)
-    await book.refresh()
-    recommendations = Recommendations(clock, book)
+    book = await open_book()
+    customer_id = await customer_id_of(who, book.rules.region)
+    recommendations = Recommendations(SystemClock(), book)
     if recount:
         with err.status("Counting what is bought together…"):
             await recommendations.count_pairs()
