@@ -23,6 +23,7 @@ from loyalty.database import query
 from loyalty.instants import to_micros
 from loyalty.models import StaffMember, StaffSession, Till
 from loyalty.refusals import No, Refusal, refuse
+from messaging.i18n import DEFAULT_LANGUAGE
 
 SESSION_LIFE = timedelta(hours=12)
 """A working day. After it the cashier signs in again, whatever she did meanwhile."""
@@ -94,7 +95,7 @@ async def create_staff(
     name: str,
     role: str,
     shop_id: int | None = None,
-    language: str = "ru",
+    language: str = DEFAULT_LANGUAGE,
 ) -> StaffMember | Refusal:
     """Open an account. Refused: invalid_login, weak_password, role_not_allowed, login_taken."""
     login = login.strip().lower()

@@ -25,8 +25,10 @@ from babel.numbers import (
     get_group_symbol,
 )
 
-LANGUAGES = ("ru", "en")
-DEFAULT_LANGUAGE = "ru"
+from loyalty import customers
+
+LANGUAGES = customers.LANGUAGES
+DEFAULT_LANGUAGE = LANGUAGES[0]
 DOMAIN = "kapsula"
 _STOPS = re.compile(r"(\bг\.(?:</\w+>)*)\.(?!\.)")
 

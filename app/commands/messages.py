@@ -10,6 +10,7 @@ from app.commands.people import customer_id_of
 from app.commands.session import AsJson, no, on_database, out, overrides, show, show_json
 from app.settings import load_settings
 from loyalty.clock import SystemClock
+from loyalty.identities import FRONTS
 from messaging.story import Moment, Story, messages_of
 from messaging.story import story as story_of
 from messaging.suppressions import LIFTABLE, Suppressed, lift, listing, suppress
@@ -135,7 +136,7 @@ async def suppressed(
 @on_database
 async def suppress_by_hand(kind: Kind, address: Address) -> None:
     """Write to this address no more, until it is lifted."""
-    if kind not in ("phone", "email", "telegram", "webchat"):
+    if kind not in ("phone", "email", *FRONTS):
         no(f"{kind!r} is no kind of address: phone, email, telegram or webchat")
     entry = Suppressed(address_kind=kind, address=address, reason="by_hand")
     await suppress([entry], at=SystemClock().now())

@@ -28,6 +28,7 @@ from loyalty.rule_book import Revision, RuleBook, unknown_names
 from loyalty.rules.months import day_of, zone
 from loyalty.turnover import Tiers
 from messaging.earning_words import headline, sentences
+from messaging.i18n import DEFAULT_LANGUAGE
 
 rules = typer.Typer(no_args_is_help=True, help="The rules of the programme, revision by revision.")
 
@@ -50,7 +51,7 @@ async def show_rules(
     number: Annotated[
         int | None, typer.Argument(help="Of a revision; default: the one in force.")
     ] = None,
-    language: Language = "ru",
+    language: Language = DEFAULT_LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
     """The rules in plain language, or the whole document with --json."""
@@ -72,7 +73,7 @@ def pharmacy() -> None:
 @on_database
 async def check(
     file: Annotated[Path, FILE],
-    language: Language = "ru",
+    language: Language = DEFAULT_LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
     """Whether a file has rules that could be saved, and what they say. Exit code 1 if not."""
@@ -148,7 +149,7 @@ async def replay_rules(
     file: Annotated[Path, FILE],
     since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
     until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
-    language: Language = "ru",
+    language: Language = DEFAULT_LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
     """The receipts of some days under the rules of a file: points, cost, who gains, who loses."""

@@ -16,6 +16,7 @@ from app.commands.session import AsJson, no, on_database, out, show
 from loyalty.clock import SystemClock
 from loyalty.models import Shop, StaffMember
 from loyalty.refusals import Refusal
+from messaging.i18n import DEFAULT_LANGUAGE
 
 staff = typer.Typer(no_args_is_help=True, help="Accounts of the people who work here.")
 
@@ -36,7 +37,7 @@ async def add(
     role: Annotated[str, typer.Option(help=f"One of {', '.join(sorted(ROLES))}.")],
     name: Annotated[str, typer.Option(help="As colleagues know her.")] = "",
     shop: Annotated[str | None, typer.Option(help="Code of her shop; a cashier needs one.")] = None,
-    language: Annotated[str, typer.Option(help="ru or en")] = "ru",
+    language: Annotated[str, typer.Option(help="ru or en")] = DEFAULT_LANGUAGE,
 ) -> None:
     """Open an account."""
     if role == "cashier" and shop is None:

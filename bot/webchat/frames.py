@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from bot.webchat.markup import runs
 from bot.webchat.transcript import Row
-from messaging.i18n import supported
+from messaging.i18n import DEFAULT_LANGUAGE, supported
 
 FRAME_BYTES_MAX = 8192
 TEXT_MAX = 4096
@@ -111,7 +111,9 @@ def read(raw: str) -> Frame:
             secret = value.get("secret")
             return Hello(
                 secret=None if secret is None else _matching(secret, _SECRET, "bad_secret"),
-                language=_matching(value.get("language", "ru"), _LANGUAGE, "bad_language"),
+                language=_matching(
+                    value.get("language", DEFAULT_LANGUAGE), _LANGUAGE, "bad_language"
+                ),
                 start=_matching(value.get("start", ""), _START, "bad_start"),
             )
         case "text":

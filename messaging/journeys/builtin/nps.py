@@ -11,6 +11,7 @@ from loyalty.instants import from_micros, to_micros
 from loyalty.rules.promo_codes import grouped
 from loyalty.rules.surveys import NPS, Survey, group_of
 from loyalty.surveys import Handout
+from messaging.i18n import DEFAULT_LANGUAGE
 from messaging.journeys.declaration import (
     DAY,
     END,
@@ -35,7 +36,7 @@ from messaging.tasks import NewTask, open_tasks
 ASKED_AGAIN_AFTER = 90 * DAY
 """The caps decide; whom they would hold up for longer than a question keeps is not let in."""
 TASK_WITHIN = HOUR
-STAFF_LANGUAGE = "ru"
+STAFF_LANGUAGE = DEFAULT_LANGUAGE
 
 ASKING = Journey(
     name="nps",
