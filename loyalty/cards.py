@@ -25,7 +25,6 @@ from loyalty.rules.card_reading import (
     GUESS_WINDOW_S,
     GUESSES_PER_DEVICE,
     GUESSES_PER_TILL,
-    SECOND,
     CardFacts,
     CardRead,
     Claim,
@@ -34,6 +33,7 @@ from loyalty.rules.card_reading import (
     judge,
     too_many_guesses,
 )
+from loyalty.rules.receipts import SECOND
 from loyalty.sql import cards as sql
 
 SHORT_CODE_TRIES = 20

@@ -23,7 +23,8 @@ from loyalty.rule_book import RuleBook
 from loyalty.rules import referral as rules_of
 from loyalty.rules.commands import Accrue, Clawback, Command, Posted, Reverse
 from loyalty.rules.promo_codes import SHORT_PAYLOAD, code_of, spellings
-from loyalty.rules.referral import CHAIN_MAX, DAY, Invitation, ReferralRules
+from loyalty.rules.receipts import DAY
+from loyalty.rules.referral import CHAIN_MAX, Invitation, ReferralRules
 from loyalty.sql import referral as sql
 
 SETTLED_AT_ONCE = 100

@@ -14,12 +14,12 @@ from loyalty.database import analysis, query
 from loyalty.instants import NEVER
 from loyalty.rules.accounts import (
     COUNTER_OF_KIND,
-    DAY_MICROS,
     STRIPES,
     programme_account_id,
 )
 from loyalty.rules.chain import LotSeal, link
 from loyalty.rules.journal import ACTIVITY
+from loyalty.rules.receipts import DAY
 
 SLICE = 500
 
@@ -244,7 +244,7 @@ class _Proof:
         activity = [row[7] for row in self.transactions if row[5] in ACTIVITY]
         for _, lot_id, *_, expires_at, days, _ in self.lots:
             if days and expires_at != NEVER:
-                begun = expires_at - days * DAY_MICROS
+                begun = expires_at - days * DAY
                 if activity and not min(activity) <= begun <= max(activity):
                     self.found("sliding_expiry_differs", f"lot {lot_id}")
 

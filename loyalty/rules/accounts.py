@@ -19,7 +19,6 @@ COUNTER_OF_KIND = {
     "adjustment": "adjusted",
 }
 """The programme's account that stands against a transaction; a reversal's is its original's."""
-DAY_MICROS = 86_400_000_000
 
 
 def programme_account_id(kind: str, account_id: int) -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.card_codes import How
+from loyalty.rules.receipts import SECOND
 
-SECOND = 1_000_000
 GUESSES_PER_DEVICE = 5
 GUESSES_PER_TILL = 30
 GUESS_WINDOW_S = 300

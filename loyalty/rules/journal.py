@@ -6,9 +6,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from loyalty.rules.accounts import DAY_MICROS, Account, HoldRecord, Lot, programme_account_id
+from loyalty.rules.accounts import Account, HoldRecord, Lot, programme_account_id
 from loyalty.rules.chain import link
 from loyalty.rules.commands import Accrue, Capture, Posted, Redeem, Reverse
+from loyalty.rules.receipts import DAY
 
 ACTIVITY = ("accrual", "redemption")
 """Kinds of transaction that keep sliding lots alive: what the customer herself did."""
@@ -153,7 +154,7 @@ class Journal:
         """Activity moves the expiry of sliding lots on, never back."""
         for lot in account.lots.values():
             if lot.sliding_days and lot.remaining and lot.expires_at > self.now:
-                lot.expires_at = max(lot.expires_at, at + lot.sliding_days * DAY_MICROS)
+                lot.expires_at = max(lot.expires_at, at + lot.sliding_days * DAY)
                 self._touch_lot(lot)
                 account.reorder()
 

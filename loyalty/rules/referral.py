@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.rules.receipts import DAY
 
-DAY = 86_400_000_000
 CHAIN_MAX = 1000
 """How far a chain of friends is followed; a longer one is refused like a ring."""
 

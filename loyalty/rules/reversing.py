@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loyalty.refusals import No, Refusal, refuse
-from loyalty.rules.accounts import DAY_MICROS, Account, Lot, Original
+from loyalty.rules.accounts import Account, Lot, Original
 from loyalty.rules.commands import Clawback, Reverse, Verdict
 from loyalty.rules.journal import Journal, Move
+from loyalty.rules.receipts import DAY
 
 REVERSIBLE = ("accrual", "redemption", "adjustment")
 
@@ -100,7 +101,7 @@ class Reversals(Journal):
         lot = account.bring_back_lot(lot)
         if lot.expires_at <= self.now and grace_days and lot.origin_id is None:
             # Its time has passed: the points come back as a lot of their own, and only once.
-            until = self.now + grace_days * DAY_MICROS
+            until = self.now + grace_days * DAY
             self._make_lot(
                 move, account, points, available_at=self.now, expires_at=until, origin_id=lot.id
             )

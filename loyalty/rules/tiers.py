@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from loyalty.instants import NEVER
+from loyalty.rules.receipts import DAY
 
-DAY = 86_400_000_000
 MONTHS = 12
 """Calendar months that make the window, the current one included."""
 

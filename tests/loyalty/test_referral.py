@@ -20,8 +20,8 @@ from loyalty.rule_book import Revision
 from loyalty.rules.commands import Clawback
 from loyalty.rules.programme import ProgrammeRules
 from loyalty.rules.promo_codes import is_intact
+from loyalty.rules.receipts import DAY
 from loyalty.rules.referral import (
-    DAY,
     Invitation,
     ReferralRules,
     is_referrer_rewarded,
