@@ -14,15 +14,18 @@ from aiogram.types import (
 from bot import callbacks
 from bot.menu import BUTTONS, TOPICS
 from bot.words import N_, _
-from messaging.i18n import LANGUAGES, gettext
+from messaging.i18n import LANGUAGE_NAMES, LANGUAGES, gettext
 
-LANGUAGE_NAMES = {"ru": "Русский", "en": "English"}
 PHONE_HINT = "+7 900 123-45-67"  # all digits: the web chat opens the keyboard of digits for it
 EMAIL_HINT = "anna@example.com"
 CANCEL = N_("✖️ Cancel")
 
 
-def _inline(*rows: list[InlineKeyboardButton]) -> InlineKeyboardMarkup:
+Rows = list[list[InlineKeyboardButton]]
+
+
+def inline(*rows: list[InlineKeyboardButton]) -> InlineKeyboardMarkup:
+    """The rows under a message; one that has no buttons is left out."""
     return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
 
 
@@ -31,14 +34,9 @@ def button(text: str, data: CallbackData) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=text, callback_data=data.pack())
 
 
-def same_buttons(stands: InlineKeyboardMarkup | None, wanted: InlineKeyboardMarkup) -> bool:
-    """Whether a message has these buttons already: pages are known by their buttons, and Telegram
-    takes no edit that changes nothing."""
-    return stands is not None and _labels(stands) == _labels(wanted)
-
-
-def _labels(markup: InlineKeyboardMarkup) -> list[tuple[str, str | None]]:
-    return [(each.text, each.callback_data) for row in markup.inline_keyboard for each in row]
+def marked(chosen: bool, text: str) -> str:
+    """The label of a choice, made or not."""
+    return f"{'✅' if chosen else '▫️'} {text}"
 
 
 def main_menu() -> ReplyKeyboardMarkup:
@@ -47,7 +45,7 @@ def main_menu() -> ReplyKeyboardMarkup:
 
 
 def languages() -> InlineKeyboardMarkup:
-    return _inline(
+    return inline(
         [
             button(name, callbacks.LanguageChoice.model_validate({"language": code}))
             for code, name in LANGUAGE_NAMES.items()
@@ -57,7 +55,7 @@ def languages() -> InlineKeyboardMarkup:
 
 def consent(wording: str, policy_url: str | None) -> InlineKeyboardMarkup:
     answer = callbacks.ConsentAnswer
-    return _inline(
+    return inline(
         [InlineKeyboardButton(text=_("Read the full text"), url=policy_url)] if policy_url else [],
         [button(_("I agree"), answer(wording=wording, agreed=True))],
         [button(_("Not now"), answer(wording=wording, agreed=False))],
@@ -66,7 +64,7 @@ def consent(wording: str, policy_url: str | None) -> InlineKeyboardMarkup:
 
 def marketing(wording: str) -> InlineKeyboardMarkup:
     answer = callbacks.MarketingAnswer
-    return _inline(
+    return inline(
         [
             button(_("Yes, please"), answer(wording=wording, agreed=True)),
             button(_("No, thanks"), answer(wording=wording, agreed=False)),
@@ -98,14 +96,14 @@ def cancel_labels() -> set[str]:
 
 
 def type_code() -> InlineKeyboardMarkup:
-    return _inline(
+    return inline(
         [button(_("Send again"), callbacks.CodeStep(action="resend"))],
         [button(_("Another number"), callbacks.CodeStep(action="other_number"))],
     )
 
 
 def card(live_url: str | None) -> InlineKeyboardMarkup:
-    return _inline(
+    return inline(
         [button(_("🔄 Refresh"), callbacks.CardRefresh())],
         [InlineKeyboardButton(text=_("Open the live card"), url=live_url)] if live_url else [],
     )
@@ -130,7 +128,7 @@ def _statement(
         paging.append(_page_button(newest_text, 0))
     if earlier is not None:
         paging.append(_page_button(earlier_text, earlier))
-    return _inline(numbers, paging) if numbers or paging else None
+    return inline(numbers, paging) if numbers or paging else None
 
 
 def _page_button(text: str, before: int) -> InlineKeyboardButton:
@@ -138,22 +136,22 @@ def _page_button(text: str, before: int) -> InlineKeyboardButton:
 
 
 def back_to_statement(page: int) -> InlineKeyboardMarkup:
-    return _inline([_page_button(_("« Back"), page)])
+    return inline([_page_button(_("« Back"), page)])
 
 
 def enter_code() -> InlineKeyboardMarkup:
-    return _inline([button(_("Enter a promo code"), callbacks.EnterCode(what="promo"))])
+    return inline([button(_("Enter a promo code"), callbacks.EnterCode(what="promo"))])
 
 
 def friends(share_url: str | None) -> InlineKeyboardMarkup:
-    return _inline(
+    return inline(
         [InlineKeyboardButton(text=_("Send to a friend"), url=share_url)] if share_url else [],
         [button(_("A friend invited me"), callbacks.EnterCode(what="friend"))],
     )
 
 
 def leave() -> InlineKeyboardMarkup:
-    return _inline(
+    return inline(
         [
             button(_("Yes, forget me here"), callbacks.LeaveAnswer(sure=True)),
             button(_("No, stay"), callbacks.LeaveAnswer(sure=False)),

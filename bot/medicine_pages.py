@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import InlineKeyboardButton
 from aiogram.utils.text_decorations import html_decoration
 
 from bot.amounts import ONCE_A_WEEK_MILLI
@@ -15,7 +15,8 @@ from bot.callbacks import (
     MedicineList,
     MedicineNames,
 )
-from bot.keyboards import button
+from bot.keyboards import Rows, button, inline
+from bot.pages import Page
 from bot.words import Words, _
 from loyalty.catalogue import Catalogued
 from loyalty.courses import CourseView
@@ -28,12 +29,10 @@ LISTED_MAX = 12
 """On one page."""
 LONG_DAYS = 90
 """Beyond this a number of days says no more than the date."""
-Rows = list[list[InlineKeyboardButton]]
-Page = tuple[str, InlineKeyboardMarkup]
 
 
 def _page(lines: Sequence[str], rows: Rows) -> Page:
-    return "\n".join(lines), InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
+    return "\n".join(lines), inline(*rows)
 
 
 # -- the list

@@ -2,38 +2,33 @@
 
 from collections.abc import Callable, Mapping
 
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import InlineKeyboardButton
 from aiogram.utils.text_decorations import html_decoration
 
 from bot import callbacks, keyboards
-from bot.keyboards import LANGUAGE_NAMES, button
+from bot.keyboards import Rows, button, inline, marked
+from bot.pages import Page
 from bot.turns import Turn
 from bot.words import _
+from messaging.i18n import LANGUAGE_NAMES
 from messaging.policy.consent import OptIn
 from messaging.preference_words import channel_name, often_words, quiet_words, zone_name
 from messaging.preferences import WEEKLY_MAX, Preferences
-
-Rows = list[list[InlineKeyboardButton]]
-Page = Callable[[Preferences, Turn], tuple[str, Rows]]
 
 QUIET_CHOICES = ((22 * 60, 8 * 60), (20 * 60, 10 * 60), (0, 0))
 """Besides the programme's own; what else she has chosen on the page stands there too."""
 
 
-def page(name: str, hers: Preferences, turn: Turn) -> tuple[str, InlineKeyboardMarkup]:
+def page(name: str, hers: Preferences, turn: Turn) -> Page:
     """The text and the buttons of a page."""
     text, rows = _PAGES[name](hers, turn)
     if name != "main":
         rows.append([_to("main", _("« Back"))])
-    return text, InlineKeyboardMarkup(inline_keyboard=rows)
+    return text, inline(*rows)
 
 
 def _to(name: str, text: str) -> InlineKeyboardButton:
     return button(text, callbacks.SettingsPage.model_validate({"page": name}))
-
-
-def _mark(chosen: bool, text: str) -> str:
-    return f"{'✅' if chosen else '▫️'} {text}"
 
 
 def _main(hers: Preferences, turn: Turn) -> tuple[str, Rows]:
@@ -96,7 +91,7 @@ def _channels(hers: Preferences, turn: Turn) -> tuple[str, Rows]:
     rows = [
         [
             button(
-                _mark(each.gets, channel_name(turn.words.language, each.name)),
+                marked(each.gets, channel_name(turn.words.language, each.name)),
                 callbacks.ChannelChoice.model_validate(
                     {"channel": each.name, "wanted": not each.gets}
                 ),
@@ -114,19 +109,19 @@ def _topics(hers: Preferences, turn: Turn) -> tuple[str, Rows]:
     rows = [
         [
             button(
-                _mark(not hers.stopped, _("Offers and discounts")),
+                marked(not hers.stopped, _("Offers and discounts")),
                 callbacks.AdvertisingChoice(wanted=hers.stopped),
             )
         ],
         [
             button(
-                _mark(hers.surveys, _("Questions about how we did")),
+                marked(hers.surveys, _("Questions about how we did")),
                 callbacks.SurveyChoice(wanted=not hers.surveys),
             )
         ],
         [
             button(
-                _mark(hers.medicine_names, _("Names of medicines in SMS and notifications")),
+                marked(hers.medicine_names, _("Names of medicines in SMS and notifications")),
                 callbacks.MedicineNames(shown=not hers.medicine_names, page="topics"),
             )
         ],
@@ -138,7 +133,7 @@ def _often(hers: Preferences, turn: Turn) -> tuple[str, Rows]:
     rows = [
         [
             button(
-                _mark(most == hers.weekly_max, often_words(turn.words.language, most)),
+                marked(most == hers.weekly_max, often_words(turn.words.language, most)),
                 callbacks.OftenChoice(most=most or 0),
             )
         ]
@@ -155,7 +150,7 @@ def _quiet_hours(hers: Preferences, turn: Turn) -> tuple[str, Rows]:
     rows = []
     for quiet in choices:
         begin, end = quiet or (-1, -1)
-        words = _mark(quiet == hers.quiet, quiet_words(language, quiet, turn.desk.quiet))
+        words = marked(quiet == hers.quiet, quiet_words(language, quiet, turn.desk.quiet))
         rows.append([button(words, callbacks.QuietChoice(begin=begin, end=end))])
     zone = html_decoration.quote(zone_name(language, hers.timezone))
     text = _("At these hours we do not write, by your clock: {zone}.").format(zone=zone)
@@ -175,7 +170,7 @@ def _email_page(hers: Preferences, turn: Turn) -> tuple[str, Rows]:
     return text, [[_to("type_email", label)]]
 
 
-_PAGES: Mapping[str, Page] = {
+_PAGES: Mapping[str, Callable[[Preferences, Turn], tuple[str, Rows]]] = {
     "main": _main,
     "channels": _channels,
     "topics": _topics,

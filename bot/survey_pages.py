@@ -1,10 +1,11 @@
 """The pages of a survey in the chat: one message that goes from question to question."""
 
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import InlineKeyboardButton
 from aiogram.utils.text_decorations import html_decoration
 
 from bot.callbacks import Menu, SheetAnswer, SheetPage
-from bot.keyboards import button
+from bot.keyboards import Rows, button, inline, marked
+from bot.pages import Page
 from bot.words import _
 from loyalty.rules.surveys import SCORE_MAX, Question, group_of
 from loyalty.surveys import Sheet
@@ -13,10 +14,9 @@ from messaging.survey_words import option_words, question_words, thanks_words
 END = "end"
 _IN_ROW = 6
 """Of the scores: 0 to 5 and 6 to 10 are two rows that a phone shows whole."""
-Rows = list[list[InlineKeyboardButton]]
 
 
-def question_page(sheet: Sheet, code: str, language: str) -> tuple[str, InlineKeyboardMarkup]:
+def question_page(sheet: Sheet, code: str, language: str) -> Page:
     """The question with its buttons, what she has chosen marked."""
     question = sheet.survey.question(code)
     assert question is not None, "whoever calls has found it"
@@ -25,10 +25,10 @@ def question_page(sheet: Sheet, code: str, language: str) -> tuple[str, InlineKe
         sheet, question, language
     )
     rows.append(_ways(sheet, question))
-    return f"{_head(sheet, question)}{words}", _markup(rows)
+    return f"{_head(sheet, question)}{words}", inline(*rows)
 
 
-def end_page(sheet: Sheet, language: str, *, is_open: bool) -> tuple[str, InlineKeyboardMarkup]:
+def end_page(sheet: Sheet, language: str, *, is_open: bool) -> Page:
     """The thanks, with what comes next: inviting a friend, or a change of mind."""
     rows: Rows = []
     if sheet.score is not None and group_of(sheet.score) == "promoter":
@@ -38,7 +38,7 @@ def end_page(sheet: Sheet, language: str, *, is_open: bool) -> tuple[str, Inline
     lines = [thanks_words(language, sheet.survey, sheet.score)]
     if sheet.score is not None:
         lines.insert(0, _score_line(sheet.score))
-    return "\n\n".join(lines), _markup(rows)
+    return "\n\n".join(lines), inline(*rows)
 
 
 def _head(sheet: Sheet, question: Question) -> str:
@@ -69,7 +69,7 @@ def _options(sheet: Sheet, question: Question, language: str) -> Rows:
             sheet,
             question,
             option,
-            f"{'✅' if option in chosen else '▫️'} {option_words(language, option)}",
+            marked(option in chosen, option_words(language, option)),
             wanted=not (many and option in chosen),
         )
         for option in question.options
@@ -102,7 +102,3 @@ def _answer(
 
 def _to(sheet: Sheet, page: str, text: str) -> InlineKeyboardButton:
     return button(text, SheetPage(sheet=sheet.id, page=page))
-
-
-def _markup(rows: Rows) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])

@@ -29,6 +29,8 @@ from loyalty import customers
 
 LANGUAGES = customers.LANGUAGES
 DEFAULT_LANGUAGE = LANGUAGES[0]
+LANGUAGE_NAMES = {"ru": "Русский", "en": "English"}
+"""Each in itself."""
 DOMAIN = "kapsula"
 _STOPS = re.compile(r"(\bг\.(?:</\w+>)*)\.(?!\.)")
 

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGES, gettext, supported
+from messaging.i18n import DEFAULT_LANGUAGE, LANGUAGE_NAMES, LANGUAGES, gettext, supported
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
@@ -14,7 +14,6 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_NAMES = {"ru": "Русский", "en": "English"}
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 
 
@@ -40,7 +39,7 @@ class Frame:
             page=page,
             language=language,
             other_language=other,
-            other_language_name=_NAMES[other],
+            other_language_name=LANGUAGE_NAMES[other],
             programme=self._programme,
             **values,
         )

@@ -21,8 +21,8 @@ from bot.callbacks import (
     MedicineNames,
 )
 from bot.dialogues.members import Member
-from bot.keyboards import same_buttons
 from bot.menu import Asks
+from bot.pages import Page, turned
 from bot.refusal_texts import refusal_text
 from bot.states import Medicines
 from bot.turns import Turn
@@ -71,7 +71,7 @@ async def show(message: Message, customer: CustomerView, turn: Turn) -> Answer:
     return message.answer(text, reply_markup=markup)
 
 
-async def _list(customer: CustomerView, turn: Turn, start: int = 0) -> pages.Page:
+async def _list(customer: CustomerView, turn: Turn, start: int = 0) -> Page:
     courses = await _refills(turn).courses_of(customer.id)
     hers = await preferences.preferences_of(customer.id)
     now = turn.desk.programme.clock.now()
@@ -89,7 +89,7 @@ async def turn_to(
         await turn.state.set_data({})
         return query.message.answer(pages.name_page())
     await turn.state.clear()
-    return _edit(query, await _list(customer, turn, callback_data.start))
+    return turned(query, await _list(customer, turn, callback_data.start))
 
 
 async def answer(
@@ -128,9 +128,9 @@ async def _bought(tap: _Tap, cycle: int) -> Answer:
 
 async def _page_of(query: CallbackQuery, what: str, course: CourseView, turn: Turn) -> Answer:
     if what == "later":
-        return _edit(query, pages.later_page(course, turn.words))
+        return turned(query, pages.later_page(course, turn.words))
     if what == "dose":
-        return _edit(query, pages.dose_page(course, turn.words))
+        return turned(query, pages.dose_page(course, turn.words))
     if what == "show" or not isinstance(query.message, Message):
         await turn.state.clear()
         return _shown(query, course, turn)
@@ -181,15 +181,7 @@ async def _outcome(tap: _Tap, outcome: CourseView | Refusal, words: str = "") ->
 
 def _shown(query: CallbackQuery, course: CourseView, turn: Turn, words: str = "") -> Answer:
     now = turn.desk.programme.clock.now()
-    return _edit(query, pages.course_page(course, turn.words, now, words))
-
-
-def _edit(query: CallbackQuery, page: pages.Page) -> Answer:
-    """The page in place of the one that stands; Telegram takes no edit that changes nothing."""
-    text, markup = page
-    if not isinstance(query.message, Message) or same_buttons(query.message.reply_markup, markup):
-        return None
-    return query.message.edit_text(text, reply_markup=markup)
+    return turned(query, pages.course_page(course, turn.words, now, words))
 
 
 async def names_chosen(
@@ -197,4 +189,4 @@ async def names_chosen(
 ) -> Answer:
     now = turn.desk.programme.clock.now()
     await preferences.set_medicine_names(customer.id, callback_data.shown, now)
-    return _edit(query, await _list(customer, turn))
+    return turned(query, await _list(customer, turn))

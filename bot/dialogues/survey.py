@@ -10,13 +10,13 @@ from aiogram import Router
 from aiogram.dispatcher.event.bases import SkipHandler
 from aiogram.filters import StateFilter
 from aiogram.methods import SendMessage, TelegramMethod
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
+from aiogram.types import CallbackQuery, Message
 
 from bot import survey_pages
 from bot.callbacks import SheetAnswer, SheetPage
 from bot.dialogues.members import Member
-from bot.keyboards import same_buttons
 from bot.menu import is_button
+from bot.pages import Page, turned
 from bot.refusal_texts import refusal_text
 from bot.states import SurveyWords
 from bot.survey_pages import END
@@ -94,15 +94,11 @@ async def _show(query: CallbackQuery, sheet: Sheet, page: str, turn: Turn) -> An
     if not isinstance(query.message, Message):
         return None
     if question is None:
-        text, markup = await _ended(sheet, turn)
-    else:
-        text, markup = survey_pages.question_page(sheet, page, turn.words.language)
-    if same_buttons(query.message.reply_markup, markup):
-        return None  # tapped twice
-    return query.message.edit_text(text, reply_markup=markup)
+        return turned(query, await _ended(sheet, turn))
+    return turned(query, survey_pages.question_page(sheet, page, turn.words.language))
 
 
-async def _ended(sheet: Sheet, turn: Turn) -> tuple[str, InlineKeyboardMarkup]:
+async def _ended(sheet: Sheet, turn: Turn) -> Page:
     await turn.desk.programme.surveys.end(sheet.id, sheet.customer_id)
     is_open = sheet.is_open(turn.desk.programme.clock.now())
     return survey_pages.end_page(sheet, turn.words.language, is_open=is_open)
