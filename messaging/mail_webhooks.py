@@ -1,6 +1,5 @@
 """Where mail providers post bounces and complaints: `POST /webhooks/email/{token}`."""
 
-import asyncio
 import hmac
 
 import structlog
@@ -8,6 +7,7 @@ from aiohttp import web
 
 from loyalty.clock import Clock
 from loyalty.instants import to_micros
+from messaging.bodies import body_of
 from messaging.channels.base import TakeReports
 from messaging.channels.email.providers import (
     ForgedError,
@@ -19,7 +19,6 @@ from messaging.channels.email.tokens import Tokens
 
 PATH = "/webhooks/email/{token}"
 BODY_BYTES_MAX = 256 * 1024
-BODY_SECONDS_MAX = 10
 
 log = structlog.get_logger(__name__)
 
@@ -64,23 +63,10 @@ def add_mail_webhook(
         given = request.match_info["token"].encode("utf-8", "replace")
         if not hmac.compare_digest(given, token.encode()):
             return web.Response(status=403)
-        body = await _body(request)
+        try:
+            body = await body_of(request, BODY_BYTES_MAX)
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
         return web.Response(status=413 if body is None else await read(body))
 
     app.router.add_post(PATH, handle)
-
-
-async def _body(request: web.Request) -> bytes | None:
-    """The body, or None when it is longer than any event."""
-    if request.content_length is not None and request.content_length > BODY_BYTES_MAX:
-        return None
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > BODY_BYTES_MAX:
-                    return None
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-    return bytes(body)

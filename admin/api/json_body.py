@@ -4,17 +4,16 @@ Python's own parser accepts much that would hurt later: NaN, repeated members (t
 lone surrogates and NUL that no database stores, integers of any length, nesting without end.
 """
 
-import asyncio
 import json
 from typing import Any
 
 from aiohttp import web
 
 from admin.problems import Bad, Problem
+from messaging.bodies import body_of
 
 BODY_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 16
-BODY_SECONDS_MAX = 10
 _INT_DIGITS_MAX = 19
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -30,21 +29,13 @@ async def read_body(request: web.Request, *, bytes_max: int) -> bytes | Problem:
 
     Refused: body_too_large, body_too_slow.
     """
-    too_large = Problem(Bad.BODY_TOO_LARGE, f"At most {bytes_max} bytes.")
-    if request.content_length is not None and request.content_length > bytes_max:
-        return too_large
-    if not request.can_read_body:
-        return b""
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > bytes_max:
-                    return too_large
+        body = await body_of(request, bytes_max)
     except TimeoutError:
         return Problem(Bad.BODY_TOO_SLOW)
-    return bytes(body)
+    if body is None:
+        return Problem(Bad.BODY_TOO_LARGE, f"At most {bytes_max} bytes.")
+    return body
 
 
 async def read_json(request: web.Request) -> dict[str, Any] | Problem:

@@ -177,7 +177,7 @@ async def test_a_command_without_a_good_key_is_refused(till: TillProgram, key: s
 async def test_a_body_that_never_ends_is_cut_off(
     till: TillProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("admin.api.json_body.BODY_SECONDS_MAX", 0.1)
+    monkeypatch.setattr("messaging.bodies.BODY_SECONDS_MAX", 0.1)
 
     async def trickle() -> AsyncIterator[bytes]:
         for _ in range(20):
