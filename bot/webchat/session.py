@@ -127,15 +127,10 @@ class WebchatSession(BaseSession):
     # sending
 
     async def _send_message(self, call: Call, _files: Files) -> Call:
-        marked = _marked(call, "text", TEXT_MAX)
-        if not marked.text:
-            raise _BadRequestError("message text is empty")
-        return await self._send(call, {"text": marked.text, "entities": marked.entities})
+        return await self._send(call, _text(call))
 
     async def _send_photo(self, call: Call, files: Files) -> Call:
-        caption = _marked(call, "caption", CAPTION_MAX)
-        body = {"text": caption.text, "entities": caption.entities}
-        return await self._send(call, body | await self._photo(call["photo"], files))
+        return await self._send(call, _caption(call) | await self._photo(call["photo"], files))
 
     async def _send(self, call: Call, body: Body) -> Call:
         thread_id = _thread_id(call)
@@ -167,22 +162,16 @@ class WebchatSession(BaseSession):
     # editing
 
     async def _edit_text(self, call: Call, _files: Files) -> Call:
-        marked = _marked(call, "text", TEXT_MAX)
-        if not marked.text:
-            raise _BadRequestError("message text is empty")
-        return await self._edit(call, {"text": marked.text, "entities": marked.entities})
+        return await self._edit(call, _text(call))
 
     async def _edit_caption(self, call: Call, _files: Files) -> Call:
-        marked = _marked(call, "caption", CAPTION_MAX)
-        return await self._edit(call, {"text": marked.text, "entities": marked.entities})
+        return await self._edit(call, _caption(call))
 
     async def _edit_media(self, call: Call, files: Files) -> Call:
         media = call["media"]
         if media.get("type") != "photo":
             raise _BadRequestError("the web chat shows pictures only")
-        marked = _marked(media, "caption", CAPTION_MAX)
-        body = {"text": marked.text, "entities": marked.entities}
-        return await self._edit(call, body | await self._photo(media["media"], files))
+        return await self._edit(call, _caption(media) | await self._photo(media["media"], files))
 
     async def _edit_buttons(self, call: Call, _files: Files) -> Call:
         return await self._edit(call, {})
@@ -300,6 +289,19 @@ def _thread_id(call: Call) -> int:
     if not chat_id.isdecimal() or int(chat_id) >= 1 << 63:
         raise _BadRequestError("chat not found")
     return int(chat_id)
+
+
+def _text(call: Call) -> Body:
+    marked = _marked(call, "text", TEXT_MAX)
+    if not marked.text:
+        raise _BadRequestError("message text is empty")
+    return {"text": marked.text, "entities": marked.entities}
+
+
+def _caption(call: Call) -> Body:
+    """Of a picture, which may have none."""
+    marked = _marked(call, "caption", CAPTION_MAX)
+    return {"text": marked.text, "entities": marked.entities}
 
 
 def _marked(call: Call, field: str, length_max: int) -> Marked:
