@@ -68,10 +68,11 @@ def judge(
     Sent and unknown ones are given their deadline, after which another channel takes over.
     `begun_at` (microseconds) is when its contact was reserved.
     """
-    late = to_micros(at) - begun_at > ARRIVES_WITHIN_US
+    at_us = to_micros(at)
+    late = at_us - begun_at > ARRIVES_WITHIN_US
     fallback_at = None
     if chosen.fallback_after_us is not None:
-        fallback_at = to_micros(at) + chosen.fallback_after_us
+        fallback_at = at_us + chosen.fallback_after_us
     if isinstance(result, Sent):
         return Outcome(
             message_id=chosen.message.id,
@@ -82,7 +83,7 @@ def judge(
             provider_id=result.provider_id,
             more_ids=result.more_ids,
             # Of reading tell our own links and chats, which know the try.
-            traced=bool(set(chosen.channel.reports) - {Status.READ}),
+            traced=any(status is not Status.READ for status in chosen.channel.reports),
             late=late,
             habit_of=_habit_of(chosen),
             channel=chosen.channel.name,

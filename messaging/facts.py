@@ -142,7 +142,7 @@ _ADDRESSES = listed(
 _CONSENTS = listed(
     """
     SELECT customer_id, purpose, channel, granted FROM consent_fact
-    WHERE customer_id IN {list} ORDER BY at, id
+    WHERE customer_id IN {list} AND purpose <> 'processing' ORDER BY at, id
     """
 )
 _CONTACTS = listed(

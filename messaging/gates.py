@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from messaging.breaker import Breaker, BreakerRules
-from messaging.channels.base import Channel, Failed, SendResult
+from messaging.channels.base import Channel, Failed
 from messaging.decisions import Try
 from messaging.pacing import Pacer, claims_of, departures_of, spacing_s
 
@@ -35,16 +35,20 @@ class Gates:
         its provider, the later.
         """
         queues: dict[str, float] = {}
-        return [await self._admitted(each, queues, at) for each in tries]
+        waits = []
+        for each in tries:
+            breaker = self._breakers[each.channel.name]
+            if not breaker.admits(at):
+                waits.append(PROBE_WAIT_S)
+            elif each.channel.limits:
+                waits.append(await self._admitted(each, queues, breaker))
+            else:
+                breaker.started()
+                waits.append(0.0)
+        return waits
 
-    async def _admitted(self, each: Try, queues: dict[str, float], at: int) -> float:
+    async def _admitted(self, each: Try, queues: dict[str, float], breaker: Breaker) -> float:
         outgoing, channel = each.outgoing, each.channel
-        breaker = self._breakers[channel.name]
-        if not breaker.admits(at):
-            return PROBE_WAIT_S
-        if not channel.limits:
-            breaker.started()
-            return 0.0
         units = channel.units(outgoing.body)
         claims = claims_of(channel.limits, outgoing.address_kind, outgoing.address, units)
         shared = [claim for claim in claims if not claim[1]]
@@ -74,13 +78,14 @@ class Gates:
         """Seconds for which the provider wants to be left alone, as it has said meanwhile."""
         return max(0.0, self._held_until.get(_provider(each), 0.0) - time.monotonic())
 
-    async def learn(self, each: Try, result: SendResult, at: int) -> None:
-        """From what the provider has answered."""
+    def answered(self, each: Try) -> None:
+        """The provider is there, and has nothing against us."""
+        self._breakers[each.channel.name].succeeded()
+
+    async def learn(self, each: Try, result: Failed, at: int) -> None:
+        """From what the provider has against it."""
         outgoing, channel = each.outgoing, each.channel
         breaker = self._breakers[channel.name]
-        if not isinstance(result, Failed):
-            breaker.succeeded()
-            return
         if result.provider_down:
             breaker.failed(at)
         else:

@@ -61,7 +61,8 @@ def gettext(language: str, message: str, **params: object) -> str:
 def ngettext(language: str, one: str, many: str, n: int, **params: object) -> str:
     """The plural form that fits `n`, which `{count}` in the text shows with digits grouped."""
     chosen = catalogue(supported(language)).ngettext(one, many, abs(n))
-    return one_full_stop(chosen.format(**{"count": number(language, n)} | params))
+    params.setdefault("count", number(language, n))
+    return one_full_stop(chosen.format(**params))
 
 
 def one_full_stop(text: str) -> str:

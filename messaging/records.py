@@ -34,7 +34,7 @@ def rowset(statement: str, **columns: str) -> tuple[str, str]:
     typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     # `query` takes a dollar for a placeholder, so the path `$.name` is spelled with its number.
     picked = ", ".join(f"json_extract(value, char(36) || '.{name}') AS {name}" for name in columns)
-    postgres = f"jsonb_to_recordset($1::jsonb) AS r({typed})"
+    postgres = f"json_to_recordset($1::json) AS r({typed})"
     sqlite = f"(SELECT {picked} FROM json_each($1)) AS r"  # noqa: S608 - names from our own code
     return statement.replace("{rows}", postgres), statement.replace("{rows}", sqlite)
 
@@ -42,8 +42,6 @@ def rowset(statement: str, **columns: str) -> tuple[str, str]:
 def listed(statement: str) -> tuple[str, str]:
     """`statement` for both, its `{list}` standing for the whole numbers of the JSON array in $1."""
     return (
-        statement.replace(
-            "{list}", "(SELECT v::bigint FROM jsonb_array_elements_text($1::jsonb) v)"
-        ),
+        statement.replace("{list}", "(SELECT v::bigint FROM json_array_elements_text($1::json) v)"),
         statement.replace("{list}", "(SELECT value FROM json_each($1))"),
     )

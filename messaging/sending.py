@@ -127,7 +127,10 @@ class Sending:
                 result = Failed("rate_limited", permanent=False, retry_after_s=held_s)
                 return
             result = await self._answered(chosen)
-            await self._gates.learn(chosen, result, to_micros(self._clock.now()))
+            if isinstance(result, Failed):
+                await self._gates.learn(chosen, result, to_micros(self._clock.now()))
+            else:
+                self._gates.answered(chosen)
         except Exception:
             log.exception(
                 "channel_broke", message_id=chosen.message.id, channel=chosen.channel.name

@@ -84,7 +84,7 @@ class Limit:
 
 async def decisions(report: Report, *, rounds: int, scale: float) -> None:
     """Fill in this part of the report."""
-    count = int(6_000 * scale)
+    count = int(12_000 * scale)
     async with fresh_database() as url:
         base = await Base.make(url, int(40_000 * scale))
         raw = await asyncpg.connect(url)

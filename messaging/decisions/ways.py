@@ -28,10 +28,14 @@ class Ways(Struct):
 
 def ways_of(case: Case) -> Ways:
     """A channel by which the message has gone is no way any more; nor is who has refused it."""
+    ways = Ways()
     before = case.before
-    ways = Ways(spent=sum(each.cost for each in before if each.went))
-    refused = {each.address: bare(each.error) for each in before if _is_hard(each)}
-    gone = {each.channel for each in before if each.went}
+    refused: dict[tuple[str, str], str] = {}
+    gone: set[str] = set()
+    if before:
+        ways.spent = sum(each.cost for each in before if each.went)
+        refused = {each.address: bare(each.error) for each in before if _is_hard(each)}
+        gone = {each.channel for each in before if each.went}
     channels, named = case.world.channels, case.message.channels
     served = [front for front in case.person.addresses if front.kind in channels]
     ways.unserved = case.message.customer_id is None and not served

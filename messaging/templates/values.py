@@ -56,9 +56,15 @@ def _one(variable: Variable, value: object) -> str | int | date:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     match variable.kind:
         case "int" | "points" | "money":
-            if isinstance(value, int) and is_number and abs(value) <= NUMBER_MAX:
+            if isinstance(value, int) and is_number and -NUMBER_MAX <= value <= NUMBER_MAX:
                 return value
             raise _unfit(variable, "is no whole number")
+        case "text" | "medicine":
+            if not isinstance(value, str) and not is_number:
+                raise _unfit(variable, "is no text")
+            if isinstance(value, str) and len(value) > TEXT_LENGTH_MAX:
+                raise _unfit(variable, f"is longer than {TEXT_LENGTH_MAX} characters")
+            return _NO_TEXT.sub("", str(value))
         case "date":
             return _date(variable, value)
         case "url":
@@ -73,12 +79,6 @@ def _one(variable: Variable, value: object) -> str | int | date:
             if isinstance(value, int | str) and ID.fullmatch(str(value)):
                 return str(value)
             raise _unfit(variable, "is no id of Latin letters, digits, - and _")
-        case "text" | "medicine":
-            if not isinstance(value, str) and not is_number:
-                raise _unfit(variable, "is no text")
-            if isinstance(value, str) and len(value) > TEXT_LENGTH_MAX:
-                raise _unfit(variable, f"is longer than {TEXT_LENGTH_MAX} characters")
-            return _NO_TEXT.sub("", str(value))
 
 
 def _date(variable: Variable, value: object) -> date:
