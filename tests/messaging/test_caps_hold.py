@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -139,8 +140,15 @@ async def test_workers_that_are_killed_break_no_cap(shared_url: str, code: Make)
             for source in range(SOURCES)
             for n, customer in enumerate(ids)
         ]
-        await enqueue(drafts, at=datetime.now(UTC))
-        logs = await asyncio.gather(*(_work(shared_url, kill=n < 2) for n in range(3)))
+        workers = await asyncio.gather(*(_started(shared_url) for _ in range(3)))
+        try:
+            await enqueue(drafts, at=datetime.now(UTC))
+            logs = await asyncio.gather(*(_log(w, kill=n < 2) for n, w in enumerate(workers)))
+        finally:
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    worker.kill()
+                await worker.wait()
         got = Counter(line for log in logs for line in log.splitlines() if line.isdigit())
         tries = await query("SELECT state, COUNT(*) AS n FROM attempt GROUP BY state")
         kept = await query("SELECT COUNT(*) AS n FROM contact")
@@ -151,14 +159,19 @@ async def test_workers_that_are_killed_break_no_cap(shared_url: str, code: Make)
     assert counts.get("sent", 0) <= len(got) <= CUSTOMERS
 
 
-async def _work(url: str, *, kill: bool) -> str:
-    """What a worker's channel has written down: an address for each message that it took."""
+async def _started(url: str) -> asyncio.subprocess.Process:
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.messaging.worker_process", url, "quick",
         cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert worker.stdout is not None
     assert await worker.stdout.readline() == b"ready\n"
+    return worker
+
+
+async def _log(worker: asyncio.subprocess.Process, *, kill: bool) -> str:
+    """What a worker's channel has written down: an address for each message that it took."""
+    assert worker.stdout is not None
     log = ""
     while kill and log.count("\n") < KILLED_AFTER and (line := await worker.stdout.readline()):
         log += line.decode()
