@@ -35,7 +35,7 @@ from messaging.hands import AT_ONCE, Crew, Hand
 from messaging.links import Links
 from messaging.metrics import IN_FLIGHT, MESSAGES
 from messaging.notices import Listener, Notices, handle_events
-from messaging.outbox import Claimed
+from messaging.outbox import Claimed, Recipient
 from messaging.pacing import LocalPacer, Pacer
 from messaging.policy.habits import Record
 from messaging.policy.retries import RetryRules
@@ -112,7 +112,7 @@ class Dispatcher:
         self._lanes = [Hand(self._claim_and_begin) for _ in range(self._rules.lanes)]
         self._claiming = asyncio.Lock()
         self._waiting: list[Claimed] = []  # claimed, their try has not begun
-        self._decided: set[tuple[str, str]] = set()  # whose messages some lane is deciding about
+        self._decided: set[Recipient] = set()  # whose messages some lane is deciding about
         self._sending = Sending(
             clock,
             self._gates,
@@ -298,7 +298,7 @@ class Dispatcher:
             links=self._links,
         )
         decided = await decide_all(messages, facts, world)
-        first: dict[tuple[str, str], Try] = {}
+        first: dict[Recipient, Try] = {}
         for each in decided:
             if isinstance(each, Try):
                 first.setdefault(each.message.recipient, each)

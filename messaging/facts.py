@@ -3,6 +3,7 @@
 Everything binds late: addresses, consents and contacts are those of the moment of sending.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -215,9 +216,15 @@ async def _people(
     if browsers:
         for customer_id, fronts in (await subscriptions_of(ids)).items():
             addresses.setdefault(customer_id, []).extend(fronts)
-    consents = await _grouped(_CONSENTS, locked.ids)
-    contacts = await _grouped(_CONTACTS, locked.ids, since)
-    habits = await _grouped(_HABITS, ids)
+    contacts: dict[int, list[tuple[int, Contact]]] = defaultdict(list)
+    for who, message_id, topic, channel, kind, at in await _rows(_CONTACTS, locked.ids, since):
+        contacts[who].append((message_id, Contact(topic, channel, kind, at)))
+    habits: dict[int, dict[str, Record]] = defaultdict(dict)
+    for who, channel, sent, seen in await _rows(_HABITS, ids):
+        habits[who][channel] = Record(sent, seen)
+    consents: dict[int, list[tuple[str, str, bool]]] = defaultdict(list)
+    for who, purpose, channel, granted in await _rows(_CONSENTS, locked.ids):
+        consents[who].append((purpose, channel, bool(granted)))
     people = {}
     for row in rows:
         customer_id, hers = row["id"], wishes(row)
@@ -226,15 +233,9 @@ async def _people(
             timezone=row["timezone"],
             erased=row["erased_at"] is not None,
             addresses=addresses.get(customer_id, ()),
-            consents=standing((p, c, bool(yes)) for _, p, c, yes in consents.get(customer_id, ())),
-            contacts=[
-                (message_id, Contact(topic, channel, kind, at))
-                for _, message_id, topic, channel, kind, at in contacts.get(customer_id, ())
-            ],
-            habits={
-                channel: Record(sent, seen)
-                for _, channel, sent, seen in habits.get(customer_id, ())
-            },
+            consents=standing(consents.get(customer_id, ())),
+            contacts=contacts.get(customer_id, ()),
+            habits=habits.get(customer_id, {}),
             weekly_max=hers.weekly_max,
             quiet=None
             if hers.quiet is None
@@ -244,22 +245,16 @@ async def _people(
     return people, opt_ins
 
 
-async def _grouped(
-    text: tuple[str, str], customers: Sequence[int], *args: int
-) -> dict[int, list[Any]]:
-    """The rows of each customer; her id comes first in each."""
-    grouped: dict[int, list[Any]] = {}
-    if customers:
-        for row in await query(*text, as_list(customers), *args):
-            grouped.setdefault(row[0], []).append(row)
-    return grouped
+async def _rows(text: tuple[str, str], customers: Sequence[int], *args: int) -> Sequence[Any]:
+    """Of these customers, whose id comes first in each."""
+    return await query(*text, as_list(customers), *args) if customers else ()
 
 
 async def _addresses(ids: Sequence[int]) -> tuple[dict[int, list[Front]], dict[str, OptIn]]:
-    addresses: dict[int, list[Front]] = {}
+    addresses: dict[int, list[Front]] = defaultdict(list)
     opt_ins: dict[str, OptIn] = {}
     for customer_id, kind, value, proof, seen_at in await query(*_ADDRESSES, as_list(ids)):
-        addresses.setdefault(customer_id, []).append(Front(kind, value, seen_at or 0))
+        addresses[customer_id].append(Front(kind, value, seen_at or 0))
         if kind == "email" and proof in CONFIRMING_PROOFS:
             opt_ins[value] = OptIn.CONFIRMED
     return addresses, opt_ins

@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 
 AT_ONCE = 0.0
+TROUBLE_S_MAX = 10.0
+"""The longest rest after a failure."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,15 +69,25 @@ class Crew:
             hand.call()
 
     async def work(self, stop: asyncio.Event, *, trouble_s: float) -> None:
-        """Until `stop` is set and the crew called. What fails is logged, and tried again later."""
+        """Until `stop` is set and the crew called. What fails is logged, and tried again later.
+
+        Later is after `trouble_s` seconds, and after more each time that it fails again.
+        """
 
         async def loop(hand: Hand) -> None:
+            failures = 0
             while not stop.is_set():
                 try:
                     await hand.once(_nobody)
-                except Exception:
-                    log.exception("work_failed")
-                    await hand.rest(trouble_s, _nobody)
+                    failures = 0
+                except Exception as error:
+                    failures += 1
+                    log.error(
+                        "work_failed", exc_info=error if failures == 1 else None, error=str(error)
+                    )
+                    pause_s = min(trouble_s * 2.0 ** (failures - 1), TROUBLE_S_MAX)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), pause_s)
 
         await _together(loop(hand) for hand in self._hands)
 

@@ -18,6 +18,8 @@ from messaging.records import as_list, as_rows, encoded, listed, rowset
 from messaging.rousing import rouse
 
 Topic = Literal["service", "marketing", "survey"]
+Recipient = int | tuple[str, str]
+"""A customer, or a bare address with its kind."""
 RIVALS_MAX = 1000
 """Messages that are decided together with a claimed batch, at most."""
 
@@ -86,11 +88,9 @@ class Claimed(Struct, frozen=True, kw_only=True):
     lease_until: int
 
     @property
-    def recipient(self) -> tuple[str, str]:
+    def recipient(self) -> Recipient:
         """Messages to one recipient go out one after the other."""
-        if self.customer_id is not None:
-            return ("customer", str(self.customer_id))
-        return (self.address_kind, self.address)
+        return (self.address_kind, self.address) if self.customer_id is None else self.customer_id
 
 
 _COLUMNS = {
@@ -208,33 +208,38 @@ async def renew(owner: str, *, at: datetime, lease_until: datetime) -> set[int]:
 
 
 _decoded = msgspec.json.Decoder().decode
+_ANY: frozenset[str] = frozenset()
 
 
 def _claimed(row: Any) -> Claimed:
+    """A row of _CLAIMED, whose order this is."""
+    (id_, customer_id, address_kind, address, topic, kind, mailing, template, context, language,
+     priority, value, urgent, channels, wants, reach_permille, cost_max, goal, enrolment_id,
+     _not_before, created_at, expires_at, tries, lease_until) = row  # fmt: skip
     return Claimed(
-        id=row["id"],
-        customer_id=row["customer_id"],
-        address_kind=row["address_kind"],
-        address=row["address"],
-        topic=row["topic"],
-        kind=row["kind"],
-        mailing=row["mailing"],
-        template=row["template"],
-        context=_decoded(row["context"]),
-        language=row["language"],
-        priority=row["priority"],
-        value=row["value"],
-        urgent=bool(row["urgent"]),
-        channels=frozenset(filter(None, row["channels"].split(","))),
-        wants=row["wants"],
-        reach_permille=row["reach_permille"],
-        cost_max=row["cost_max"],
-        goal=row["goal"],
-        enrolment_id=row["enrolment_id"],
-        created_at=row["created_at"],
-        expires_at=row["expires_at"],
-        tries=row["tries"],
-        lease_until=row["lease_until"],
+        id=id_,
+        customer_id=customer_id,
+        address_kind=address_kind,
+        address=address,
+        topic=topic,
+        kind=kind,
+        mailing=mailing,
+        template=template,
+        context=_decoded(context),
+        language=language,
+        priority=priority,
+        value=value,
+        urgent=bool(urgent),
+        channels=frozenset(channels.split(",")) if channels else _ANY,
+        wants=wants,
+        reach_permille=reach_permille,
+        cost_max=cost_max,
+        goal=goal,
+        enrolment_id=enrolment_id,
+        created_at=created_at,
+        expires_at=expires_at,
+        tries=tries,
+        lease_until=lease_until,
     )
 
 

@@ -16,6 +16,7 @@ from messaging.decisions import Try
 from messaging.delivery import dead_address, judge
 from messaging.gates import Gates
 from messaging.metrics import DELAY
+from messaging.outbox import Recipient
 from messaging.policy.retries import RetryRules
 from messaging.suppressions import Suppressed
 
@@ -25,8 +26,6 @@ LATE_S_MAX = 5.0
 """Who cannot leave for so long after her turn has come asks for another one."""
 
 log = structlog.get_logger(__name__)
-
-Recipient = tuple[str, str]
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ def standing(facts: Iterable[tuple[str, str, bool]]) -> dict[tuple[str, str], bo
     """
     holds: dict[tuple[str, str], bool] = {}
     for purpose, channel, granted in facts:
-        if channel == "":
+        if channel == "" and holds:
             holds = {key: value for key, value in holds.items() if key[0] != purpose}
         holds[purpose, channel] = granted
     return holds

@@ -54,7 +54,8 @@ class Writer:
         """The words for this channel, or for the messenger where it has none. TemplateError."""
         language = self.language(reader.language)
         values = values_of(self.template, context)
-        reader = Reader(language, reader.timezone)
+        if language != reader.language:
+            reader = Reader(language, reader.timezone)
         known, written = self._written(language, channel)
         part = partial(self.text, language, known, values=values, reader=reader)
         match known:

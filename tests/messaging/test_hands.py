@@ -1,9 +1,11 @@
 """Hands work while there is something to do, rest until they are called, and lose no call."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from messaging.hands import AT_ONCE, Crew, Hand
 
@@ -108,6 +110,24 @@ async def test_what_fails_in_life_is_tried_again_and_stops_when_it_is_told() -> 
     async with asyncio.timeout(5):
         await crew.work(stop, trouble_s=0.01)
     assert tries == [0, 1]
+
+
+async def test_lasting_trouble_is_tried_ever_more_rarely_and_told_in_full_once() -> None:
+    tries: list[float] = []
+
+    async def work() -> None:
+        tries.append(time.monotonic())
+        hand.call()  # calls do not make the trouble go away
+        raise ConnectionError("gone")
+
+    stop, hand = asyncio.Event(), Hand(work)
+    with capture_logs() as logs:
+        task = asyncio.create_task(Crew([hand]).work(stop, trouble_s=0.02))
+        await asyncio.sleep(0.5)
+        stop.set()
+        await asyncio.wait_for(task, 5)
+    assert 3 <= len(tries) <= 6  # after 0.02, 0.04, 0.08, 0.16 … seconds
+    assert [bool(entry["exc_info"]) for entry in logs] == [True, *[False] * (len(logs) - 1)]
 
 
 async def test_a_cancelled_crew_leaves_no_task_behind() -> None:
