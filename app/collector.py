@@ -16,7 +16,7 @@ def spare_the_collector() -> None:
     # What is frozen is not taken down at the end either, and a library of ours complains of that in
     # thirty lines on the screen of whoever stops us.
     atexit.register(gc.unfreeze)
-    gc.set_threshold(5_000, 10, 10)
+    gc.set_threshold(20_000, 10, 10)
 
 
 @contextmanager
