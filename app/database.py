@@ -77,6 +77,7 @@ def _credentials(url: str, pool_max: int) -> dict[str, Any]:
                 # kept while it grows. Long reads use `loyalty.database.analysis` instead.
                 "plan_cache_mode": "force_generic_plan",
                 "enable_seqscan": "off",
+                "random_page_cost": "1.1",  # what is asked for again and again is in memory
                 "jit": "off",
             },
         },

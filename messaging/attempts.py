@@ -23,10 +23,14 @@ AttemptState = Literal["sent", "failed", "unknown"]
 
 
 class Beginning(Struct, frozen=True, kw_only=True):
-    """A try about to be made. `cost` in millionths of the currency; `presses`: caps count it."""
+    """A try about to be made. `cost` in millionths of the currency; `presses`: caps count it, as
+    of this topic and kind."""
 
     attempt_id: int
     message_id: int
+    customer_id: int | None = None
+    topic: str = "service"
+    kind: str = ""
     channel: str
     address_kind: str
     address: str
@@ -120,9 +124,10 @@ _BEGIN = rowset(
     SELECT r.attempt_id, r.message_id, r.channel, r.address_kind, r.address, r.body, r.cost,
         'sending', '', '', CAST($2 AS BIGINT), ''
     FROM {rows} JOIN message m ON m.id = r.message_id
-    WHERE m.state = 'sending' AND m.lease_owner = $3 AND m.lease_until > $2
-    RETURNING id
+    WHERE m.id IN {list} AND m.state || '' = 'sending' AND m.lease_owner = $3
+    AND m.lease_until > $2 RETURNING id
     """,
+    list_at="$4",
     attempt_id="bigint",
     message_id="bigint",
     channel="text",
@@ -134,11 +139,14 @@ _BEGIN = rowset(
 _RESERVE = rowset(
     """
     INSERT INTO contact (message_id, customer_id, topic, kind, channel, at)
-    SELECT m.id, m.customer_id, m.topic, m.kind, r.channel, CAST($2 AS BIGINT)
-    FROM {rows} JOIN message m ON m.id = r.message_id WHERE m.customer_id IS NOT NULL
+    SELECT r.message_id, r.customer_id, r.topic, r.kind, r.channel, CAST($2 AS BIGINT)
+    FROM {rows} WHERE r.customer_id IS NOT NULL
     ON CONFLICT (message_id) DO UPDATE SET channel = excluded.channel, at = excluded.at
     """,
     message_id="bigint",
+    customer_id="bigint",
+    topic="text",
+    kind="text",
     channel="text",
 )
 _DECIDE = rowset(
@@ -163,7 +171,9 @@ async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) ->
     if not beginnings:
         return set()
     instant = to_micros(at)
-    begun = {row["id"] for row in await query(*_BEGIN, as_rows(beginnings), instant, owner)}
+    messages = as_list(b.message_id for b in beginnings)
+    rows = await query(*_BEGIN, as_rows(beginnings), instant, owner, messages)
+    begun = {row["id"] for row in rows}
     pressing = [b for b in beginnings if b.presses and b.attempt_id in begun]
     if pressing:
         await query(*_RESERVE, as_rows(pressing), instant + ARRIVES_WITHIN_US)
@@ -188,9 +198,11 @@ _RECORD_MESSAGES = rowset(
         closed_at = CASE WHEN r.state = 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END,
         context = CASE WHEN r.state <> 'queued' AND r.fallback_at IS NULL
             AND template = 'sms_code' THEN '{}' ELSE context END
-    FROM {rows} WHERE message.id = r.message_id AND message.state = 'sending' AND lease_owner = $3
+    FROM {rows} WHERE message.id = r.message_id AND message.id IN {list}
+    AND message.state || '' = 'sending' AND lease_owner = $3
     RETURNING message.id, message.enrolment_id, message.state
     """,
+    list_at="$4",
     message_id="bigint",
     state="text",
     reason="text",
@@ -199,13 +211,16 @@ _RECORD_MESSAGES = rowset(
     waited="boolean",
     anew="boolean",
 )
-# Found by its id: the state is spelled so that no plan begins with all that are being sent.
+# Both are found by their ids: the state is spelled so that no plan begins with all that are being
+# sent, and the ids come as a list too, so that none begins with the whole table.
 _RECORD_ATTEMPTS = rowset(
     """
     UPDATE attempt SET state = r.attempt_state, provider_id = substr(r.provider_id, 1, 120),
         error = substr(r.error, 1, 300), finished_at = $2
-    FROM {rows} WHERE attempt.id = r.attempt_id AND attempt.state || '' = 'sending'
+    FROM {rows} WHERE attempt.id = r.attempt_id AND attempt.id IN {list}
+    AND attempt.state || '' = 'sending'
     """,
+    list_at="$3",
     attempt_id="bigint",
     attempt_state="text",
     provider_id="text",
@@ -214,9 +229,10 @@ _RECORD_ATTEMPTS = rowset(
 _KEEP_PROVIDER_IDS = rowset(
     """
     INSERT INTO provider_message (channel, provider_id, attempt_id, status)
-    SELECT a.channel, r.provider_id, r.attempt_id, '' FROM {rows}
-    JOIN attempt a ON a.id = r.attempt_id WHERE true ON CONFLICT DO NOTHING
+    SELECT r.channel, r.provider_id, r.attempt_id, '' FROM {rows} WHERE true
+    ON CONFLICT DO NOTHING
     """,
+    channel="text",
     attempt_id="bigint",
     provider_id="text",
 )
@@ -224,16 +240,16 @@ _KEEP_PROVIDER_IDS = rowset(
 _PRESSED = listed("UPDATE contact SET at = $2 WHERE message_id IN {list} AND at < $2")
 _RELIEVED = listed(
     """
-    DELETE FROM contact WHERE message_id IN {list} AND NOT EXISTS (
-        SELECT 1 FROM attempt a WHERE a.message_id = contact.message_id
+    DELETE FROM contact WHERE message_id IN {list} AND 0 = (
+        SELECT COUNT(*) FROM attempt a WHERE a.message_id = contact.message_id
         AND a.state IN ('sent', 'unknown', 'sending'))
     RETURNING customer_id
     """
 )
 _TURN_HAS_COME = listed(
     """
-    UPDATE message SET not_before = $2 WHERE customer_id IN {list} AND state = 'queued'
-    AND topic <> 'service' AND reason LIKE 'capped:%' AND not_before > $2
+    UPDATE message SET not_before = $2 WHERE customer_id IN {list} AND state || '' = 'queued'
+    AND topic <> 'service' AND reason LIKE 'capped:%' AND not_before + 0 > $2
     """
 )
 _HABIT = rowset(
@@ -255,12 +271,23 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
     instant = to_micros(at)
     by_id = sorted(outcomes, key=lambda outcome: outcome.message_id)
     async with transaction():
-        recorded = await query(*_RECORD_MESSAGES, as_rows(map(_Ended.of, by_id)), instant, owner)
+        recorded = await query(
+            *_RECORD_MESSAGES,
+            as_rows(map(_Ended.of, by_id)),
+            instant,
+            owner,
+            as_list(o.message_id for o in by_id),
+        )
         own = {row["id"] for row in recorded}
         await rouse((r["enrolment_id"] for r in recorded if r["state"] != "queued"), at=instant)
         tried = [o for o in by_id if o.attempt_id is not None and o.message_id in own]
         if tried:
-            await query(*_RECORD_ATTEMPTS, as_rows(map(_Tried.of, tried)), instant)
+            await query(
+                *_RECORD_ATTEMPTS,
+                as_rows(map(_Tried.of, tried)),
+                instant,
+                as_list(o.attempt_id for o in tried if o.attempt_id is not None),
+            )
             await _keep_provider_ids(tried)
             await _press(tried, instant)
         over = [o for o in by_id if o.state in ("failed", "skipped") and not o.first]
@@ -279,7 +306,7 @@ async def _relieve(over: Sequence[int], instant: int) -> None:
 
 async def _keep_provider_ids(tried: Sequence[Outcome]) -> None:
     rows = [
-        {"attempt_id": o.attempt_id, "provider_id": provider_id[:120]}
+        {"channel": o.channel, "attempt_id": o.attempt_id, "provider_id": provider_id[:120]}
         for o in tried
         if o.traced
         for provider_id in (o.provider_id, *o.more_ids)

@@ -155,8 +155,8 @@ _CONTACTS = listed(
 _HABITS = listed("SELECT customer_id, channel, sent, seen FROM habit WHERE customer_id IN {list}")
 _BEFORE = listed(
     """
-    SELECT message_id, channel, address_kind, address, state, status, error, cost FROM attempt
-    WHERE message_id IN {list} ORDER BY id
+    SELECT id, message_id, channel, address_kind, address, state, status, error, cost FROM attempt
+    WHERE message_id IN {list} ORDER BY id + 0
     """
 )
 _BOUGHT = listed(

@@ -38,8 +38,8 @@ _TAKE = rowset(
 )
 _LET_GO = listed(
     """
-    DELETE FROM mailing_address WHERE message_id IN {list} AND NOT EXISTS (
-        SELECT 1 FROM attempt a WHERE a.message_id = mailing_address.message_id
+    DELETE FROM mailing_address WHERE message_id IN {list} AND 0 = (
+        SELECT COUNT(*) FROM attempt a WHERE a.message_id = mailing_address.message_id
         AND a.state IN ('sent', 'unknown', 'sending'))
     """
 )

@@ -6,6 +6,10 @@ from typing import Any
 
 import msgspec
 
+from loyalty.sql.lists import listed
+
+__all__ = ["as_list", "as_rows", "encoded", "listed", "rowset"]
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -26,22 +30,16 @@ def encoded(value: Any) -> str:
         return json.dumps(msgspec.to_builtins(value))
 
 
-def rowset(statement: str, **columns: str) -> tuple[str, str]:
+def rowset(statement: str, *, list_at: str = "$1", **columns: str) -> tuple[str, str]:
     """`statement` for Postgres and for SQLite, its `{rows}` standing for the records in $1.
 
     `columns` gives each field's Postgres type: `rowset("SELECT id FROM {rows}", id="bigint")`.
+    `IN {list}` means the whole numbers of the JSON array in `list_at` (see `listed`).
     """
     typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     # `query` takes a dollar for a placeholder, so the path `$.name` is spelled with its number.
     picked = ", ".join(f"json_extract(value, char(36) || '.{name}') AS {name}" for name in columns)
     postgres = f"json_to_recordset($1::json) AS r({typed})"
     sqlite = f"(SELECT {picked} FROM json_each($1)) AS r"  # noqa: S608 - names from our own code
-    return statement.replace("{rows}", postgres), statement.replace("{rows}", sqlite)
-
-
-def listed(statement: str) -> tuple[str, str]:
-    """`statement` for both, its `{list}` standing for the whole numbers of the JSON array in $1."""
-    return (
-        statement.replace("{list}", "(SELECT v::bigint FROM json_array_elements_text($1::json) v)"),
-        statement.replace("{list}", "(SELECT value FROM json_each($1))"),
-    )
+    both = listed(statement, place=list_at)
+    return both[0].replace("{rows}", postgres), both[1].replace("{rows}", sqlite)

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from loyalty.database import query
 from messaging.records import as_list, listed
 
-_ROUSE = listed(
+_ASLEEP = listed(
     """
-    UPDATE enrolment SET wakes_at = $2 WHERE id IN (
-        SELECT id FROM enrolment WHERE id IN {list} AND ended_at IS NULL AND wakes_at > $2
-        ORDER BY id LOCK)
+    SELECT id FROM enrolment WHERE id IN {list} AND ended_at IS NULL AND wakes_at > $2
+    ORDER BY id + 0
     """
 )
-_ROUSE_TEXTS = _ROUSE[0].replace("LOCK", "FOR UPDATE"), _ROUSE[1].replace("LOCK", "")
+_ROUSE_TEXTS = (
+    f"UPDATE enrolment SET wakes_at = $2 WHERE id = ANY (ARRAY({_ASLEEP[0]} FOR UPDATE))",  # noqa: S608
+    f"UPDATE enrolment SET wakes_at = $2 WHERE id IN ({_ASLEEP[1]})",  # noqa: S608
+)
 
 
 async def rouse(enrolment_ids: Iterable[int | None], *, at: int) -> None:

@@ -1,5 +1,6 @@
 """SQL of courses: how they are read, reckoned and changed; reminders; and what is usual."""
 
+from loyalty.sql.lists import listed
 
 # --- courses as they are read ---
 
@@ -8,18 +9,9 @@ _COLUMNS = """c.id, c.customer_id, c.item, c.sku, c.name, c.prescription_only, c
   c.snoozed_until, c.cycle, c.version, c.settled_version, c.run_out_at, c.due_at, c.expected_at,
   c.pace_permille, c.intervals, c.created_at"""
 
-
-def _listed(text: str, kind: str) -> tuple[str, str]:
-    """`{list}` is the JSON array in $1."""
-    return (
-        text.format(list=f"(SELECT v::{kind} FROM jsonb_array_elements_text($1::jsonb) AS v)"),
-        text.format(list="(SELECT value FROM json_each($1))"),
-    )
-
-
 COURSES_OF = f"SELECT {_COLUMNS} FROM refill_course AS c WHERE c.customer_id = $1 ORDER BY c.id"
 COURSE = f"SELECT {_COLUMNS} FROM refill_course AS c WHERE c.id = $1 AND c.customer_id = $2"
-COURSES = _listed(
+COURSES = listed(
     f"SELECT {_COLUMNS} FROM refill_course AS c WHERE c.id IN {{list}} ORDER BY c.id", "bigint"
 )
 COURSE_BY_ITEM = (
@@ -38,8 +30,8 @@ FROM refill_supply AS s WHERE s.course_id IN {list} ORDER BY s.course_id, s.at, 
 _PACES = "SELECT item, pace_permille, late_milli FROM refill_pace WHERE item IN {list} OR item = ''"
 
 
-SUPPLIES_OF = _listed(_SUPPLIES_OF, "bigint")
-PACES = _listed(_PACES, "text")
+SUPPLIES_OF = listed(_SUPPLIES_OF, "bigint")
+PACES = listed(_PACES, "text")
 
 # --- figures ---
 

@@ -1,5 +1,7 @@
 """SQL of recommendations: who bought what, what is bought by the same people, and hers of it."""
 
+from loyalty.sql.lists import listed
+
 PRODUCTS_OF_ONE = 40
 """Of a customer the latest products count: a wholesale buyer would pair everything with all."""
 PARTNERS = 50
@@ -112,9 +114,4 @@ def _for_both(text: str) -> tuple[str, str]:
 
 HER_PAIRS, POPULAR = _for_both(_HER_PAIRS), _for_both(_POPULAR)
 # $1 a JSON array of skus.
-NAMES = (
-    "SELECT sku, name, category, price_minor FROM product "
-    "WHERE sku IN (SELECT e.v FROM jsonb_array_elements_text($1::jsonb) AS e(v))",
-    "SELECT sku, name, category, price_minor FROM product "
-    "WHERE sku IN (SELECT value FROM json_each($1))",
-)
+NAMES = listed("SELECT sku, name, category, price_minor FROM product WHERE sku IN {list}", "text")

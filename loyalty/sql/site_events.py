@@ -1,5 +1,7 @@
 """SQL of sites: their keys, what happens on them, whose browser it was."""
 
+from loyalty.sql.lists import listed
+
 KEY = "SELECT id, name, origins, generation FROM site WHERE closed_at IS NULL AND {column} = $1"
 BY_PUBLIC_KEY = KEY.format(column="public_key")
 BY_SECRET = KEY.format(column="secret_hash")
@@ -40,11 +42,7 @@ SELECT i.customer_id FROM identity AS i JOIN customer AS c ON c.id = i.customer_
 WHERE i.kind = $1 AND i.value = $2 AND i.ended_at IS NULL AND c.erased_at IS NULL
 """
 # $1 a JSON array of skus.
-NAMES = (
-    "SELECT sku, name FROM product "
-    "WHERE sku IN (SELECT e.v FROM jsonb_array_elements_text($1::jsonb) AS e(v))",
-    "SELECT sku, name FROM product WHERE sku IN (SELECT value FROM json_each($1))",
-)
+NAMES = listed("SELECT sku, name FROM product WHERE sku IN {list}", "text")
 
 # Oldest first, a page at a time. EXPLAIN: site_event_strangers; the index on received_at.
 _FORGET = """

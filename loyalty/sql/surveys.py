@@ -1,5 +1,7 @@
 """SQL of surveys: handing out, answers, and what they add up to."""
 
+from loyalty.sql.lists import listed
+
 # $1 rows [id, key, customer, receipt] as JSON, $2 survey, $3 the moment. The shop is the receipt's.
 _HAND_OUT = """
 INSERT INTO survey_sheet (id, key, survey, customer_id, receipt_id, shop_id, asked_at, words)
@@ -15,11 +17,7 @@ HAND_OUT = (
     _HAND_OUT.format(row="e.v", source="json_array_elements($1::json) AS e(v)"),
     _HAND_OUT.format(row="e.value", source="json_each($1) AS e"),
 )
-IDS_OF = (
-    "SELECT id, key FROM survey_sheet "
-    "WHERE key IN (SELECT e.v FROM jsonb_array_elements_text($1::jsonb) AS e(v))",
-    "SELECT id, key FROM survey_sheet WHERE key IN (SELECT value FROM json_each($1))",
-)
+IDS_OF = listed("SELECT id, key FROM survey_sheet WHERE key IN {list}", "text")
 _SHEET = """
 SELECT s.id, s.survey, s.customer_id, s.receipt_id, s.shop_id, s.asked_at, s.answered_at,
   s.changed_at, s.ended_at, s.score, s.words

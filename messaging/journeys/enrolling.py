@@ -17,7 +17,7 @@ from messaging.journeys.registry import ENTRIES, HEARD_BY, Around, Entry, checks
 from messaging.journeys.revisions import Shelf
 from messaging.journeys.stepping import LATE_NOTICED, SPREAD_MAX, spread
 from messaging.notices import EventRow
-from messaging.records import as_list, as_rows, encoded, rowset
+from messaging.records import as_list, as_rows, encoded, listed, rowset
 
 KEY_LENGTH_MAX = 120
 
@@ -114,16 +114,18 @@ _NUDGE = """
     UPDATE enrolment SET heard = enrolment.heard || f.kind || ',',
         wakes_at = CASE WHEN enrolment.wakes_at > $2 THEN $2 ELSE enrolment.wakes_at END
     FROM (SELECT e.id, r.kind FROM {rows} JOIN enrolment e ON e.customer_id = r.customer_id
-        WHERE e.ended_at IS NULL AND e.entered_at < r.at AND e.journey IN JOURNEYS
+        WHERE e.ended_at IS NULL AND e.entered_at < r.at AND e.journey IN {list}
         ORDER BY e.id LOCK) AS f
     WHERE enrolment.id = f.id RETURNING enrolment.id
 """
-_NUDGE_BOTH = rowset(_NUDGE, customer_id="bigint", kind="text", at="bigint")
+_NUDGE_BOTH = tuple(
+    rowset(text, customer_id="bigint", kind="text", at="bigint")[n]
+    for n, text in enumerate(listed(_NUDGE, "text", place="$3"))
+)
 _NUDGE_TEXTS = (
-    _NUDGE_BOTH[0].replace("LOCK", "FOR UPDATE OF e").replace(
-        "JOURNEYS", "(SELECT v FROM jsonb_array_elements_text($3::jsonb) v)"),
-    _NUDGE_BOTH[1].replace("LOCK", "").replace("JOURNEYS", "(SELECT value FROM json_each($3))"),
-)  # fmt: skip
+    _NUDGE_BOTH[0].replace("LOCK", "FOR UPDATE OF e"),
+    _NUDGE_BOTH[1].replace("LOCK", ""),
+)
 
 
 async def nudge(happened: Sequence[EventRow], shelf: Shelf, around: Around) -> int:

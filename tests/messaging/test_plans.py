@@ -1,0 +1,69 @@
+"""A plan is made once (docs/decisions/0011), as a rule while the tables are small: it must not walk
+through a table, or through a whole queue, that is large by the time it is used."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from loyalty.database import query, transaction
+from messaging import attempts, facts, mailings, outbox
+
+STATEMENTS = {
+    "claim": outbox._CLAIM_POSTGRES,
+    "rivals": outbox._CLAIM_RIVALS[0],
+    "renew": outbox._RENEW[0],
+    "begin": attempts._BEGIN[0],
+    "record messages": attempts._RECORD_MESSAGES[0],
+    "record attempts": attempts._RECORD_ATTEMPTS[0],
+    "relieved": attempts._RELIEVED[0],
+    "turn has come": attempts._TURN_HAS_COME[0],
+    "let go": mailings._LET_GO[0],
+    "consents": facts._CONSENTS[0],
+    "contacts": facts._CONTACTS[0],
+    "habits": facts._HABITS[0],
+    "earlier tries": facts._BEFORE[0],
+}
+IN_ORDER = {"message_due", "message_lease"}
+"""Walked in their order up to a limit, or as far as a worker holds messages: both are short."""
+
+
+@pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_no_plan_walks_through_a_table(db: str, name: str) -> None:
+    async with transaction():
+        for table in ("message", "attempt", "contact", "habit", "consent_fact", "mailing_address"):
+            await query(f"ANALYZE {table}")  # as small as they will ever be
+        await query(f"PREPARE hot AS {STATEMENTS[name]}")
+        [[types]] = await query(
+            "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'hot'"
+        )
+        [[plan]] = await query(
+            f"EXPLAIN (FORMAT JSON) EXECUTE hot({', '.join('NULL' for _ in types)})"
+        )
+        await query("DEALLOCATE hot")
+    found = json.loads(plan) if isinstance(plan, str) else plan
+    walks = [
+        node
+        for node in _nodes(found[0]["Plan"])
+        if "Relation Name" in node
+        and node["Node Type"] != "ModifyTable"
+        and "Index Cond" not in node
+        and node.get("Index Name") not in IN_ORDER
+    ]
+    assert walks == []
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for each in node.get("Plans", ()):
+        yield from _nodes(each)
+
+
+@pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
+async def test_sqlite_finds_a_customers_waiting_messages_by_its_index(db: str) -> None:
+    text = f"EXPLAIN QUERY PLAN {outbox._CLAIM_RIVALS[1]}"
+    rows = await query(text, None, "[1, 2]", 1, "me", 2)
+    told = " ".join(row["detail"] for row in rows)
+    assert "message_rivals (customer_id=?)" in told
