@@ -17,6 +17,7 @@ from messaging.preferences import (
     Said,
     resume_advertising,
     set_channel,
+    set_medicine_names,
     set_quiet,
     set_surveys,
     set_weekly_max,
@@ -46,6 +47,7 @@ class Wanted:
     advertising: bool
     channels: Mapping[str, bool]
     surveys: bool
+    medicine_names: bool
     weekly_max: int | None
     quiet: tuple[int, int] | None
     language: str
@@ -75,6 +77,7 @@ def read_form(form: Form, hers: Preferences) -> Wanted:
         advertising="marketing" in topics and action != "stop",
         channels={each.name: each.name in ticked for each in hers.channels},
         surveys=SURVEY in topics,
+        medicine_names=last(form, "medicines") == "named",
         weekly_max=int(often) if often else None,
         quiet=_quiet(form),
         language=language,
@@ -113,6 +116,8 @@ async def save(hers: Preferences, wanted: Wanted, said: Said, customers: Custome
         else:
             await stop_advertising(mine, said)
         await set_surveys(mine, wanted.surveys, said.at)
+        if wanted.medicine_names != hers.medicine_names:
+            await set_medicine_names(mine, wanted.medicine_names, said.at)
         await set_weekly_max(mine, wanted.weekly_max, said.at)
         await set_quiet(mine, wanted.quiet, said.at)
         if wanted.language != hers.language:
@@ -128,6 +133,7 @@ def choices(hers: Preferences, default: QuietHours, language: str) -> dict[str, 
     return {
         "stopped": hers.stopped,
         "surveys": hers.surveys,
+        "medicine_names": hers.medicine_names,
         "often": [("", often_words(language, None))]
         + [(str(most), often_words(language, most)) for most in reversed(WEEKLY_MAX)],
         "chosen_often": str(hers.weekly_max or ""),

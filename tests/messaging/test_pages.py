@@ -373,6 +373,22 @@ async def test_surveys_are_a_topic_of_their_own(pages: Pages, clock: VirtualCloc
     assert await gets(anna) == "messenger sms"
 
 
+async def test_names_of_medicines_are_shown_elsewhere_only_if_she_says_so(
+    pages: Pages, clock: VirtualClock
+) -> None:
+    anna, _ = await anna_with_mail(clock)
+    url = LINKS.preferences(anna)
+    ticked = re.compile(r'name="medicines" value="named"( checked)?>')
+    for fields, shown in (({}, False), ({"medicines": "named"}, True), ({}, False)):
+        await post(pages, url, form(**fields))
+        found = await preferences_of(anna)
+        assert found is not None
+        assert found.medicine_names is shown
+        on_page = ticked.search(await is_a_page(await get(pages, url)))
+        assert on_page is not None
+        assert bool(on_page[1]) is shown
+
+
 @pytest.mark.parametrize(
     "changed",
     [
