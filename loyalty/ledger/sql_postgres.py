@@ -49,9 +49,8 @@ async def write_one(arguments: Sequence[Any]) -> bool:
 
 async def write_with(sets: RowSets, companion: Companion) -> bool:
     """The batch and a caller's own rows. Raises DemandError."""
-    present = frozenset(name for name, values in sets.items() if values)
-    text, order = _statement(present, companion.steps, companion.demands)
-    arguments = _arguments(sets, order) if present else []
+    text, order = _statement(_present(sets), companion.steps, companion.demands)
+    arguments = _arguments(sets, order) if _present(sets) else []
     try:
         return await _fetch_yes(text, [*arguments, *companion.arguments])
     except asyncpg.PostgresError as error:
@@ -69,8 +68,16 @@ async def _fetch_yes(text: str, arguments: Sequence[Any]) -> bool:
 
 async def write(sets: RowSets) -> bool:
     """Write the batch if nobody was quicker; False and nothing written otherwise."""
-    text, order = _statement(frozenset(name for name, values in sets.items() if values))
+    text, order = _statement(_present(sets))
     return await _fetch_yes(text, _arguments(sets, order))
+
+
+def _present(sets: RowSets) -> frozenset[str]:
+    """The parts that have rows; and of rows to change, whether there is one alone."""
+    parts = {name for name, values in sets.items() if values}
+    return frozenset(
+        parts | {_ONE.format(name) for name in _CHANGED if len(sets.get(name, ())) == 1}
+    )
 
 
 def _arguments(sets: RowSets, order: Sequence[tuple[str, Columns]]) -> list[Any]:
@@ -112,7 +119,7 @@ async def _lock_and_update(sets: RowSets) -> Mapping[int, tuple[int, int]]:
     account of the programme had before. Raises _StaleError.
     """
     rest: RowSets = {name: sets[name] for name in sets if name not in TABLES and name != "counter"}
-    text, order = _statement(frozenset(name for name, rows in rest.items() if rows))
+    text, order = _statement(_present(rest))
     [[fresh, stripes]] = await query_postgres(text, _arguments(rest, order))
     if not fresh:
         raise _StaleError
@@ -169,6 +176,13 @@ def _transpose(values: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*values, strict=True)] or [[] for _ in range(width)]
 
 
+_CHANGED: Mapping[str, tuple[str, Columns]] = {
+    "changed_lot": ("ledger_lot", CHANGED_LOT),
+    "changed_hold": ("ledger_hold", CHANGED_HOLD),
+}
+_ONE = "one {}"
+
+
 @cache
 def _statement(
     present: frozenset[str], companion: str = "", demands: tuple[tuple[str, str], ...] = ()
@@ -208,15 +222,15 @@ def _statement(
             f"FROM {source('counter', COUNTER)} JOIN stripes AS l ON l.id = u.account_id "
             "WHERE (SELECT yes FROM fresh))"
         )
-    for name, table, columns in (
-        ("changed_lot", "ledger_lot", CHANGED_LOT),
-        ("changed_hold", "ledger_hold", CHANGED_HOLD),
-    ):
+    for name, (table, columns) in _CHANGED.items():
         if name in present:
             sets = ", ".join(f"{column} = u.{column}" for column, _ in columns[1:])
+            # One row, as a rule: said apart, or a plan that was made over an empty table might
+            # read all of it to find that row.
+            one = f"t.id = (${position}::bigint[])[1] AND " if _ONE.format(name) in present else ""
             steps.append(
                 f"{name} AS (UPDATE {table} AS t SET {sets} FROM {source(name, columns)} "
-                "WHERE t.id = u.id AND (SELECT yes FROM fresh))"
+                f"WHERE {one}t.id = u.id AND (SELECT yes FROM fresh))"
             )
     if not companion:
         copied_later = "programme" in present and "counter" not in present
