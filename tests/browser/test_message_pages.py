@@ -1,6 +1,7 @@
 """The pages behind the links in a real browser, with no script: phone, desktop, dark, light."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -127,7 +128,7 @@ async def test_she_chooses_with_the_keyboard_alone(browser: Browser, server: Ser
     customer, _, choose = await anna()
     page = await reader(browser, DESKTOP)
     await page.goto(server.url + choose)
-    for name in ("Вопросы о качестве обслуживания", "SMS"):
+    for name in ("Вопросы о качестве обслуживания", re.compile("^SMS"), "Названия лекарств"):
         await page.get_by_role("checkbox", name=name).focus()
         await page.keyboard.press("Space")
     await page.get_by_role("radio", name="Не чаще 1 раза в неделю").focus()
@@ -142,6 +143,7 @@ async def test_she_chooses_with_the_keyboard_alone(browser: Browser, server: Ser
     found = await preferences_of(customer)
     assert found is not None
     assert (found.surveys, found.weekly_max, found.quiet) == (False, 1, (22 * 60 + 30, 7 * 60 + 15))
+    assert found.medicine_names
     assert [c.name for c in found.channels if c.gets] == ["messenger", "email"]
     await page.get_by_role("button", name="Отключить всю рекламу").click()
     await expect(page.get_by_role("checkbox", name="Акции и скидки")).not_to_be_checked()
