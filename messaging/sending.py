@@ -144,7 +144,7 @@ class Sending:
     async def _answered(self, chosen: Try) -> SendResult:
         """The channel's answer, if it comes in time.
 
-        As `asyncio.timeout` would do it, in a tenth of the time.
+        As `asyncio.timeout` would do it, with less ado.
         """
         task = asyncio.current_task()
         assert task is not None
