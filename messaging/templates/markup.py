@@ -13,7 +13,6 @@ from messaging.templates.problems import Flaw
 
 LINK = re.compile(r"(?:https?://[^\s/]|mailto:[^\s@]|tel:\+?\d)[^\s]*", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z-]+=\"[^\"<>]*\")*)\s*(/?)>")
-_TAGS = re.compile(r"<[^<>]+>")
 _ATTRIBUTE = re.compile(r"([a-zA-Z-]+)=\"([^\"<>]*)\"")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _TELEGRAM_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
@@ -69,7 +68,7 @@ Fault = tuple[Flaw, str, int]
 
 def is_clean(markup: str, subset: Subset) -> bool:
     """Whether there is surely nothing wrong: `faults` finds out about the rest."""
-    tags = _TAGS.findall(markup) if "<" in markup else []
+    tags = [found[0] for found in _TAG.finditer(markup)]
     if len(tags) < markup.count("<") or _has_bare_ampersand(markup, subset):
         return False
     bare = []

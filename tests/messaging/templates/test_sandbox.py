@@ -242,7 +242,10 @@ def test_a_part_that_breaks_takes_no_other_with_it() -> None:
 
 
 def test_markup_that_is_refused_is_not_sent_even_if_nobody_has_checked_it() -> None:
-    for words in ("<b>{{ title }}", "<script>{{ title }}</script>", "{{ title }} & co"):
+    for words in (
+        *("<b>{{ title }}", "<script>{{ title }}</script>", "{{ title }} & co"),
+        *("I <3 {{ title }}", "{{ title }} <3> 2", "< b>{{ title }}</b>", "<b x>{{ title }}</b>"),
+    ):
         with pytest.raises(TemplateError):
             writer(in_chat(words)).write(CONTEXT, EN)
     assert isinstance(compiled("x", {}, escapes=False, length_max=5), Words)
