@@ -30,16 +30,18 @@ def encoded(value: Any) -> str:
         return json.dumps(msgspec.to_builtins(value))
 
 
-def rowset(statement: str, *, list_at: str = "$1", **columns: str) -> tuple[str, str]:
+def rowset(
+    statement: str, *, list_at: str = "$1", list_of: str = "bigint", **columns: str
+) -> tuple[str, str]:
     """`statement` for Postgres and for SQLite, its `{rows}` standing for the records in $1.
 
     `columns` gives each field's Postgres type: `rowset("SELECT id FROM {rows}", id="bigint")`.
-    `IN {list}` means the whole numbers of the JSON array in `list_at` (see `listed`).
+    `IN {list}` means the JSON array in `list_at`, of elements of that type (see `listed`).
     """
     typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     # `query` takes a dollar for a placeholder, so the path `$.name` is spelled with its number.
     picked = ", ".join(f"json_extract(value, char(36) || '.{name}') AS {name}" for name in columns)
     postgres = f"json_to_recordset($1::json) AS r({typed})"
     sqlite = f"(SELECT {picked} FROM json_each($1)) AS r"  # noqa: S608 - names from our own code
-    both = listed(statement, place=list_at)
+    both = listed(statement, list_of, place=list_at)
     return both[0].replace("{rows}", postgres), both[1].replace("{rows}", sqlite)

@@ -1,5 +1,7 @@
 """SQL of promo campaigns and of making their codes. Lists travel as JSON in one argument."""
 
+from loyalty.sql.lists import listed
+
 _COLUMNS = "id, name, title, terms, ends_at, created_at, revoked_at"
 BY_NAME = f"SELECT {_COLUMNS} FROM promo_campaign WHERE name = $1"
 ALL = f"SELECT {_COLUMNS} FROM promo_campaign ORDER BY id DESC"
@@ -47,16 +49,9 @@ WHERE c.batch_id = (SELECT b.id FROM promo_batch AS b WHERE b.key = $1) AND c.co
 ORDER BY c.code LIMIT $3
 """
 
-CUSTOMERS_THERE = (
-    "SELECT c.id FROM json_array_elements_text($1::json) AS v "
-    "JOIN customer AS c ON c.id = CAST(v AS BIGINT)",
-    "SELECT id FROM customer WHERE id IN (SELECT value FROM json_each($1))",
-)
-CODES_THERE = (
-    "SELECT c.code, c.campaign_id, c.customer_id FROM json_array_elements_text($1::json) AS v "
-    "JOIN promo_code AS c ON c.code = v",
-    "SELECT code, campaign_id, customer_id FROM promo_code "
-    "WHERE code IN (SELECT value FROM json_each($1))",
+CUSTOMERS_THERE = listed("SELECT id FROM customer WHERE id IN {list}")
+CODES_THERE = listed(
+    "SELECT code, campaign_id, customer_id FROM promo_code WHERE code IN {list}", "text"
 )
 # $1 rows of [code, customer].
 HOLD_IMPORTED = (

@@ -101,10 +101,10 @@ WHERE {_OPEN} ORDER BY y.buyers DESC, o.sku LIMIT $6
 
 
 def _for_both(text: str) -> tuple[str, str]:
-    listed = "jsonb_array_elements_text({}::jsonb) AS e(v)"
+    elements = "json_array_elements_text({}::json) AS e(v)"
     return (
         text.format(
-            sku="e.v", skus=listed.format("$4"), category="e.v", categories=listed.format("$5")
+            sku="e.v", skus=elements.format("$4"), category="e.v", categories=elements.format("$5")
         ),
         text.format(
             sku="value", skus="json_each($4)", category="value", categories="json_each($5)"

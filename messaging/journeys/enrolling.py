@@ -17,7 +17,7 @@ from messaging.journeys.registry import ENTRIES, HEARD_BY, Around, Entry, checks
 from messaging.journeys.revisions import Shelf
 from messaging.journeys.stepping import LATE_NOTICED, SPREAD_MAX, spread
 from messaging.notices import EventRow
-from messaging.records import as_list, as_rows, encoded, listed, rowset
+from messaging.records import as_list, as_rows, encoded, rowset
 
 KEY_LENGTH_MAX = 120
 
@@ -118,9 +118,8 @@ _NUDGE = """
         ORDER BY e.id LOCK) AS f
     WHERE enrolment.id = f.id RETURNING enrolment.id
 """
-_NUDGE_BOTH = tuple(
-    rowset(text, customer_id="bigint", kind="text", at="bigint")[n]
-    for n, text in enumerate(listed(_NUDGE, "text", place="$3"))
+_NUDGE_BOTH = rowset(
+    _NUDGE, list_at="$3", list_of="text", customer_id="bigint", kind="text", at="bigint"
 )
 _NUDGE_TEXTS = (
     _NUDGE_BOTH[0].replace("LOCK", "FOR UPDATE OF e"),
