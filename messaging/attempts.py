@@ -28,9 +28,9 @@ class Beginning(Struct, frozen=True, kw_only=True):
 
     attempt_id: int
     message_id: int
-    customer_id: int | None = None
-    topic: str = "service"
-    kind: str = ""
+    customer_id: int | None
+    topic: str
+    kind: str
     channel: str
     address_kind: str
     address: str

@@ -150,9 +150,8 @@ class Dispatcher:
         await self._crew().until_idle(self._is_idle)
 
     def _crew(self) -> Crew:
-        if dialect() == "sqlite":  # it has one writer
-            del self._lanes[1:]
-        return Crew([self._keeping, self._recording, *self._lanes])
+        lanes = self._lanes[:1] if dialect() == "sqlite" else self._lanes  # it has one writer
+        return Crew([self._keeping, self._recording, *lanes])
 
     def _is_idle(self) -> bool:
         return not (self._sending or self._sending.results or self._waiting)
@@ -338,10 +337,10 @@ class Dispatcher:
     # ---- recording ----
 
     async def _record(self) -> float | None:
+        IN_FLIGHT.set(len(self._sending))
         results = self._sending.results
         pause_s = self._sending.pause_s(self._rules.linger_s)
         if pause_s is None or pause_s > 0:
-            IN_FLIGHT.set(len(self._sending))
             return pause_s
         batch, dead = results.outcomes[:], results.dead[:]
         self._room.learn(len(batch), unserved=results.unasked)

@@ -78,9 +78,7 @@ class Facts(Struct, frozen=True):
         """Whom it is for; None if she is gone. A bare address has no habits and no nights."""
         if message.customer_id is None:
             front = Front(message.address_kind, message.address)
-            return Person(
-                message.language, "UTC", addresses=[front], quiet=QuietHours(begin=0, end=0)
-            )
+            return Person(message.language, "UTC", addresses=[front], quiet=NO_QUIET)
         person = self.people.get(message.customer_id)
         return None if person is None or person.erased else person
 
@@ -191,7 +189,7 @@ async def load_facts(
     mailed = [(m, _addresses_of(m, people)) for m in messages if m.mailing]
     return Facts(
         people,
-        await _earlier_tries([m.id for m in messages if m.tries > 1]),
+        await _earlier_tries([m.id for m in messages if not m.is_first]),
         await _suppressions(addresses, at),
         opt_ins,
         await taken_of(mailed),

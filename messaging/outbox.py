@@ -92,6 +92,11 @@ class Claimed(Struct, frozen=True, kw_only=True):
         """Messages to one recipient go out one after the other."""
         return (self.address_kind, self.address) if self.customer_id is None else self.customer_id
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this is its first claim: no try has been made, so there is none to take back."""
+        return self.tries == 1
+
 
 _COLUMNS = {
     "id": "bigint", "dedupe_key": "text", "customer_id": "bigint", "address_kind": "text",

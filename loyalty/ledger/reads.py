@@ -63,8 +63,6 @@ FROM ledger_posting AS p JOIN ledger_transaction AS t ON t.id = p.transaction_id
 WHERE p.account_id = $1 AND p.seq < $2 ORDER BY p.seq DESC LIMIT $3
 """
 
-_BALANCE_COLUMNS = 9
-
 LIABILITY = """
 SELECT CASE WHEN expires_at = 9223372036854775807 THEN expires_at
   ELSE expires_at - expires_at % 86400000000 END AS day,
@@ -208,8 +206,8 @@ class LedgerReads:
 
 def balance_of(row: Any) -> Balance:
     """Of a row of BALANCE."""
-    posted, deficit, expired, pending, next_available, held, held_expired, *soonest = tuple(row)
-    next_expiry, expiring = soonest
+    (posted, deficit, expired, pending, next_available, held, held_expired,
+     next_expiry, expiring) = row  # fmt: skip
     lapsed = expired - held_expired
     return Balance(
         posted=posted,

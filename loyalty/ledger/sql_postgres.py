@@ -49,8 +49,9 @@ async def write_one(arguments: Sequence[Any]) -> bool:
 
 async def write_with(sets: RowSets, companion: Companion) -> bool:
     """The batch and a caller's own rows. Raises DemandError."""
-    text, order = _statement(_present(sets), companion.steps, companion.demands)
-    arguments = _arguments(sets, order) if _present(sets) else []
+    present = _present(sets)
+    text, order = _statement(present, companion.steps, companion.demands)
+    arguments = _arguments(sets, order) if present else []
     try:
         return await _fetch_yes(text, [*arguments, *companion.arguments])
     except asyncpg.PostgresError as error:

@@ -31,10 +31,10 @@ def waits(message_id: int, reason: str, until: int, details: Mapping[str, Any]) 
 
 def gone(message: Claimed) -> Held:
     """Whom it was for is no customer any more."""
-    first = message.tries == 1
-    return Held(
-        Outcome(message_id=message.id, state="skipped", reason="customer_gone", first=first)
+    outcome = Outcome(
+        message_id=message.id, state="skipped", reason="customer_gone", first=message.is_first
     )
+    return Held(outcome)
 
 
 def ended(
@@ -57,8 +57,9 @@ def ended(
     elif went:
         outcome = Outcome(message_id=message_id, state="failed", reason=went[-1].status)
     else:
-        first = case.message.tries == 1
-        outcome = Outcome(message_id=message_id, state=state, reason=reason, first=first)
+        outcome = Outcome(
+            message_id=message_id, state=state, reason=reason, first=case.message.is_first
+        )
     return Held(outcome, details)
 
 

@@ -28,6 +28,20 @@ async def begun(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await lines(*MAIL, (".", ""), offers=("PIPELINING",))(reader, writer)
 
 
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The envelope of one more mail, command by command."""
+    for wanted, answer in MAIL:
+        assert (await reader.readline()).startswith(wanted.encode())
+        writer.write(f"{answer}\r\n".encode())
+
+
+async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The last mail; then the connection is left to its other end."""
+    await reader.readuntil(b"\r\n.\r\n")
+    writer.write(f"{OK}\r\n".encode())
+    await reader.read()
+
+
 async def test_the_envelope_comes_before_the_answer_to_the_mail(make_channel: MakeChannel) -> None:
     commands: list[bytes] = []
 
@@ -35,9 +49,7 @@ async def test_the_envelope_comes_before_the_answer_to_the_mail(make_channel: Ma
         await begun(reader, writer)
         commands.extend([await reader.readline() for _ in range(3)])
         writer.write(f"{OK}\r\n{OK}\r\n{OK}\r\n{GO}\r\n".encode())
-        await reader.readuntil(b"\r\n.\r\n")
-        writer.write(f"{OK}\r\n".encode())
-        await reader.read()
+        await taken(reader, writer)
 
     async with scripted(script) as port:
         results = await both(make_channel(port, rules=ALONE))
@@ -55,12 +67,8 @@ async def test_without_pipelining_nothing_comes_before_the_answer(
         with pytest.raises(TimeoutError):
             early.append(await asyncio.wait_for(reader.read(1), 0.1))
         writer.write(f"{OK}\r\n".encode())
-        for wanted, answer in MAIL:
-            assert (await reader.readline()).startswith(wanted.encode())
-            writer.write(f"{answer}\r\n".encode())
-        await reader.readuntil(b"\r\n.\r\n")
-        writer.write(f"{OK}\r\n".encode())
-        await reader.read()
+        await asked(reader, writer)
+        await taken(reader, writer)
 
     async with scripted(script) as port:
         results = await both(make_channel(port, rules=ALONE))
@@ -71,9 +79,7 @@ async def test_a_refused_mail_does_not_hinder_the_next(make_channel: MakeChannel
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await begun(reader, writer)
         writer.write(f"554 5.7.1 spam\r\n{OK}\r\n{OK}\r\n{GO}\r\n".encode())
-        await reader.readuntil(b"\r\n.\r\n")
-        writer.write(f"{OK}\r\n".encode())
-        await reader.read()
+        await taken(reader, writer)
 
     async with scripted(script) as port:
         first, second = await both(make_channel(port, rules=ALONE))
@@ -92,12 +98,8 @@ async def test_a_next_one_that_is_refused_leaves_the_connection_to_others(
             await reader.readline()
         assert await reader.readline() == b"RSET\r\n"
         writer.write(f"{OK}\r\n".encode())
-        for wanted, answer in MAIL:
-            assert (await reader.readline()).startswith(wanted.encode())
-            writer.write(f"{answer}\r\n".encode())
-        await reader.readuntil(b"\r\n.\r\n")
-        writer.write(f"{OK}\r\n".encode())
-        await reader.read()
+        await asked(reader, writer)
+        await taken(reader, writer)
 
     async with scripted(script) as port:
         channel = make_channel(port, rules=ALONE)
