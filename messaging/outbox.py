@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
-from messaging.records import as_list, as_rows, encoded, listed, rowset
+from messaging.records import as_list, as_rows, encoded, found, listed, rowset
 from messaging.rousing import rouse
 
 Topic = Literal["service", "marketing", "survey"]
@@ -139,28 +139,21 @@ def _as_row(draft: Draft, at: datetime) -> dict[str, Any]:
 _CLAIMED = """id, customer_id, address_kind, address, topic, kind, mailing, template, context,
     language, priority, value, urgent, channels, wants, reach_permille, cost_max, goal,
     enrolment_id, not_before, created_at, expires_at, tries, lease_until"""
-# The inner SELECT walks the index message_due in its order and stops at the limit.
-_CLAIM_POSTGRES = f"""
+_CLAIM = f"""
     UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
-    WHERE id = ANY (ARRAY(
-        SELECT id FROM message WHERE state = 'queued' AND not_before <= $1
-        ORDER BY priority, not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED))
-    RETURNING {_CLAIMED}
+    WHERE id {{}} RETURNING {_CLAIMED}
 """  # noqa: S608 - glued from constants, as below
-_CLAIM_SQLITE = f"""
-    UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
-    WHERE id IN (
-        SELECT id FROM message WHERE state = 'queued' AND not_before <= $1
-        ORDER BY priority, not_before, id LIMIT $2)
-    RETURNING {_CLAIMED}
-"""  # noqa: S608
+# EXPLAIN: it walks the index message_due in its order and stops at the limit.
+_DUE = """
+    SELECT id FROM message WHERE state = 'queued' AND not_before <= $1
+    ORDER BY priority, not_before, id LIMIT $2
+"""
+_CLAIM_DUE = tuple(map(_CLAIM.format, found(_DUE)))
 
 
 async def claim(owner: str, *, limit: int, at: datetime, lease_until: datetime) -> list[Claimed]:
     """Take up to `limit` messages that are due, the most urgent first. No other worker has them."""
-    rows = await query(
-        _CLAIM_POSTGRES, _CLAIM_SQLITE, to_micros(at), limit, owner, to_micros(lease_until)
-    )
+    rows = await query(*_CLAIM_DUE, to_micros(at), limit, owner, to_micros(lease_until))
     rows.sort(key=lambda row: (row["priority"], row["not_before"], row["id"]))
     return [_claimed(row) for row in rows]
 
@@ -172,14 +165,7 @@ _RIVALS = f"""
     SELECT id FROM message WHERE customer_id IN {{list}} AND state || '' = 'queued'
     AND topic <> 'service' AND not_before + 0 <= $2 ORDER BY id + 0 LIMIT {RIVALS_MAX}
 """  # noqa: S608
-_CLAIM_THESE = f"""
-    UPDATE message SET state = 'sending', lease_owner = $3, lease_until = $4, tries = tries + 1
-    WHERE id {{these}} RETURNING {_CLAIMED}
-"""  # noqa: S608
-_CLAIM_RIVALS = (
-    _CLAIM_THESE.format(these=f"= ANY (ARRAY({listed(_RIVALS)[0]} FOR UPDATE SKIP LOCKED))"),
-    _CLAIM_THESE.format(these=f"IN ({listed(_RIVALS)[1]})"),
-)
+_CLAIM_RIVALS = tuple(map(_CLAIM.format, found(*listed(_RIVALS))))
 
 
 async def claim_rivals(
@@ -202,12 +188,11 @@ _HELD = """
     SELECT id FROM message WHERE state = 'sending' AND lease_owner = $1 AND lease_until > $3
     ORDER BY id + 0
 """
-_RENEW = (
-    f"""
-    UPDATE message SET lease_until = $2
-    WHERE id = ANY (ARRAY({_HELD} FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id
-    """,  # noqa: S608
-    f"UPDATE message SET lease_until = $2 WHERE id IN ({_HELD}) RETURNING id",  # noqa: S608
+_RENEW = tuple(
+    map(
+        "UPDATE message SET lease_until = $2 WHERE id {} RETURNING id".format,
+        found(_HELD, lock="FOR NO KEY UPDATE SKIP LOCKED"),
+    )
 )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from loyalty.sql.lists import listed
+from loyalty.sql.lists import found, listed
 
-__all__ = ["as_list", "as_rows", "encoded", "listed", "rowset"]
+__all__ = ["as_list", "as_rows", "encoded", "found", "listed", "rowset"]
 
 _encode = msgspec.json.Encoder().encode
 

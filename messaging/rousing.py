@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from loyalty.database import query
-from messaging.records import as_list, listed
+from messaging.records import as_list, found, listed
 
 _ASLEEP = listed(
     """
@@ -11,9 +11,8 @@ _ASLEEP = listed(
     ORDER BY id + 0
     """
 )
-_ROUSE_TEXTS = (
-    f"UPDATE enrolment SET wakes_at = $2 WHERE id = ANY (ARRAY({_ASLEEP[0]} FOR UPDATE))",  # noqa: S608
-    f"UPDATE enrolment SET wakes_at = $2 WHERE id IN ({_ASLEEP[1]})",  # noqa: S608
+_ROUSE = tuple(
+    map("UPDATE enrolment SET wakes_at = $2 WHERE id {}".format, found(*_ASLEEP, lock="FOR UPDATE"))
 )
 
 
@@ -21,4 +20,4 @@ async def rouse(enrolment_ids: Iterable[int | None], *, at: int) -> None:
     """Let these look again at once (`at` in microseconds). Nothing is asked if there are none."""
     ids = sorted({i for i in enrolment_ids if i is not None})
     if ids:
-        await query(*_ROUSE_TEXTS, as_list(ids), at)
+        await query(*_ROUSE, as_list(ids), at)

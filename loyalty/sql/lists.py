@@ -1,4 +1,4 @@
-"""Lists as one argument: a JSON array that both databases read, for set-based SQL."""
+"""Many keys at once, given as one JSON argument or found by a SELECT, for set-based SQL."""
 
 _POSTGRES = "= ANY (ARRAY(SELECT v::{kind} FROM json_array_elements_text({place}::json) v))"
 _SQLITE = "IN (SELECT value FROM json_each({place}))"
@@ -15,3 +15,13 @@ def listed(text: str, kind: str = "bigint", *, place: str = "$1") -> tuple[str, 
         text.replace("IN {list}", _POSTGRES.format(kind=kind, place=place)),
         text.replace("IN {list}", _SQLITE.format(place=place)),
     )
+
+
+def found(
+    select: str, sqlite: str | None = None, *, lock: str = "FOR UPDATE SKIP LOCKED"
+) -> tuple[str, str]:
+    """What a key shall be, `id {…}`: one of those that the SELECT finds, and that Postgres locks.
+
+    An array for the same reason; SQLite has one writer and nothing to lock.
+    """
+    return f"= ANY (ARRAY({select} {lock}))", f"IN ({sqlite or select})"

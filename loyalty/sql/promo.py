@@ -13,6 +13,7 @@ from typing import Any
 
 from loyalty.database import dialect, query
 from loyalty.ledger.companion import Companion, DemandError
+from loyalty.sql.lists import found
 
 # --- facts ---
 
@@ -247,10 +248,7 @@ _OF_RECEIPT = "receipt_id = $3 AND state = 'redeemed' AND frees_on_cancel"
 # also when they are planned on an empty table, where a partial index seems as good as any.
 _SOME_LAPSED = """SELECT id FROM promo_use WHERE closed_at IS NULL AND state = 'reserved'
   AND expires_at <= $2 ORDER BY expires_at LIMIT $3"""
-_LAPSED = (
-    f"id = ANY(ARRAY({_SOME_LAPSED} FOR UPDATE SKIP LOCKED)) AND state = 'reserved'",
-    f"id IN ({_SOME_LAPSED}) AND state = 'reserved'",
-)
+_LAPSED = tuple(map("id {} AND state = 'reserved'".format, found(_SOME_LAPSED)))
 _OTHERS_OF_QUOTE = _OF_QUOTE + " AND NOT (code {listed})"
 
 # $1 the new state, $2 now, $3 which.

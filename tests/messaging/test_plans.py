@@ -11,7 +11,7 @@ from loyalty.database import query, transaction
 from messaging import attempts, facts, mailings, outbox
 
 STATEMENTS = {
-    "claim": outbox._CLAIM_POSTGRES,
+    "claim": outbox._CLAIM_DUE[0],
     "rivals": outbox._CLAIM_RIVALS[0],
     "renew": outbox._RENEW[0],
     "begin": attempts._BEGIN[0],
