@@ -118,9 +118,10 @@ function cancelButton(receipt) {
   button.setAttribute("aria-label", t("Cancel receipt {number}", { number: receipt.receipt_number }));
   const isAsked = () => sure.number === receipt.receipt_number && performance.now() < sure.until;
   const draw = () => {
-    button.classList.toggle("danger", isAsked());
-    button.textContent = isAsked() ? t("Sure?") : t("Cancel it");
-    if (isAsked()) setTimeout(draw, sure.until - performance.now());
+    const asked = isAsked(); // looked up once: a clock read again could end the question that has just been drawn
+    button.classList.toggle("danger", asked);
+    button.textContent = asked ? t("Sure?") : t("Cancel it");
+    if (asked) setTimeout(draw, sure.until - performance.now());
   };
   draw();
   button.addEventListener("click", async () => {

@@ -323,6 +323,24 @@ async def test_the_question_before_a_cancel_survives_a_new_list(
     await expect(cancel).to_have_text("Отменить")  # and is forgotten after a while
 
 
+async def test_the_question_before_a_cancel_ends_though_its_time_runs_out_while_it_is_drawn(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page = await at_the_till(browser, pharmacy)
+    await scan(page, pharmacy.card_number)
+    await sell(page, "R1", "1000")
+    await page.click("#next")
+    cancel = page.locator("#recent-rows [data-number=R1] button.cancel")
+    await expect(cancel).to_have_text("Отменить")
+    await page.evaluate(  # of the question's five seconds each look at the clock takes 1.7
+        "(real => { let looks = 0; performance.now = () => real() + 1700 * looks++; })"
+        "(performance.now.bind(performance))"
+    )
+    await cancel.click()
+    await expect(cancel).to_have_text("Отменить")
+    await expect(cancel).to_have_class("cancel")
+
+
 @pytest.mark.parametrize("width", [320, 390, 860])
 async def test_nothing_is_wider_than_the_screen(
     browser: Browser, pharmacy: Pharmacy, width: int
