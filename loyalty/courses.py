@@ -133,7 +133,7 @@ async def supplies_of(records: Iterable[Record]) -> Mapping[int, list[Supply]]:
     """What came to each course, in the order of time."""
     regimes = {record.id: record.regime for record in records}
     found: dict[int, list[Supply]] = {course_id: [] for course_id in regimes}
-    for row in await query(*sql.SUPPLIES_OF, json.dumps(list(regimes))):
+    for row in await query(*sql.SUPPLIES_OF, list(regimes)):
         supply = Supply(
             at=row["at"],
             units_milli=row["units_milli"],
@@ -149,7 +149,7 @@ async def supplies_of(records: Iterable[Record]) -> Mapping[int, list[Supply]]:
 async def usual_of(records: Iterable[Record]) -> Mapping[str, Usual]:
     """What is usual for their medicines; for those that few take, what is usual for all."""
     items = sorted({record.item for record in records})
-    rows = await query(*sql.PACES, json.dumps(items, ensure_ascii=False))
+    rows = await query(*sql.PACES, items)
     known = {row["item"]: Usual(row["pace_permille"], row["late_milli"]) for row in rows}
     return {item: known.get(item) or known.get("") or Usual() for item in items}
 

@@ -4,6 +4,7 @@ Opening, migrating and closing it belong to `app.database`.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
@@ -41,13 +42,15 @@ async def query(text: str, sqlite: str | None = None, /, *args: Any) -> list[Any
     """Run one statement and return its rows (indexable by name).
 
     Placeholders are `$1 … $n` for Postgres; SQLite takes the same text (as `?1 … ?n`) unless it is
-    given its own. SQLite has no arrays: statements that need them come as two texts.
+    given its own. SQLite has no arrays: statements that need them come as two texts, and it takes
+    an argument that is a list or tuple as JSON (see `loyalty.sql.lists`).
     """
     db = connection()
     if db.capabilities.dialect == "postgres":
         return list(await query_postgres(text, args))
     async with db.acquire_connection() as raw:
-        return list(await raw.execute_fetchall((sqlite or text).replace("$", "?"), args))
+        given = [json.dumps(each) if isinstance(each, list | tuple) else each for each in args]
+        return list(await raw.execute_fetchall((sqlite or text).replace("$", "?"), given))
 
 
 async def query_postgres(text: str, arguments: Sequence[Any]) -> Sequence[Any]:

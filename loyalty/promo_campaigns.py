@@ -292,10 +292,8 @@ class PromoCampaigns:
                 wanted[code] = line
         holders = sorted({line.customer_id for line in wanted.values()} - {0})
         async with transaction():
-            there = {row[0] for row in await query(*sql.CUSTOMERS_THERE, json.dumps(holders))}
-            found = {
-                row["code"]: row for row in await query(*sql.CODES_THERE, json.dumps(list(wanted)))
-            }
+            there = {row[0] for row in await query(*sql.CUSTOMERS_THERE, holders)}
+            found = {row["code"]: row for row in await query(*sql.CODES_THERE, list(wanted))}
             fresh: list[tuple[str, int]] = []
             for code, line in wanted.items():
                 if line.customer_id and line.customer_id not in there:

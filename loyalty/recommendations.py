@@ -119,7 +119,7 @@ class Recommendations:
 
 async def _names(skus: Sequence[str]) -> dict[str, tuple[str, str, str, int]]:
     """sku, name, category and price of each, by sku."""
-    rows = await query(*sql.NAMES, json.dumps(list(skus)))
+    rows = await query(*sql.NAMES, list(skus))
     return {
         row["sku"]: (row["sku"], row["name"], row["category"], row["price_minor"]) for row in rows
     }

@@ -6,7 +6,6 @@ takes back, for both accounts at once, under keys made of the receipt: whenever 
 the next one does what is left.
 """
 
-import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,10 +78,8 @@ class Referrals:
         async with transaction():
             if dialect() == "postgres":
                 await query(sql.ONE_AT_A_TIME)
-            names = list(spellings(text))
-            listed: Any = names if dialect() == "postgres" else json.dumps(names)
             owner, friend = (
-                await query(*sql.OWNER, listed),
+                await query(*sql.OWNER, list(spellings(text))),
                 await query(sql.FRIEND, None, friend_id),
             )
             if not friend:

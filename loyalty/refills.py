@@ -83,7 +83,7 @@ class Refills:
 
     async def courses(self, ids: Iterable[int]) -> dict[int, CourseView]:
         """Those of these courses that there are, by id."""
-        rows = await query(*sql.COURSES, json.dumps(sorted(set(ids))))
+        rows = await query(*sql.COURSES, sorted(set(ids)))
         records, now = await settled([record_of(row) for row in rows]), self._now()
         return {record.id: view(record, now) for record in records}
 

@@ -183,5 +183,5 @@ async def _names(skus: Collection[str]) -> dict[str, str]:
     """As the catalogue calls them: what a page says of a name is not repeated to anybody."""
     if not skus:
         return {}
-    rows = await query(*sql.NAMES, json.dumps(sorted(skus)))
+    rows = await query(*sql.NAMES, sorted(skus))
     return {row["sku"]: row["name"] for row in rows}

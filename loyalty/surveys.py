@@ -82,7 +82,7 @@ class Surveys:
         rows = [(next_id(), each.key, each.customer_id, each.receipt_id) for each in handouts]
         at = to_micros(self._clock.now())
         await query(*sql.HAND_OUT, json.dumps(rows), survey.name, at)
-        found = await query(*sql.IDS_OF, json.dumps([each.key for each in handouts]))
+        found = await query(*sql.IDS_OF, [each.key for each in handouts])
         return {row["key"]: row["id"] for row in found}
 
     async def sheet(self, sheet_id: int) -> Sheet | None:

@@ -14,8 +14,9 @@ from msgspec import Struct, field
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
+from loyalty.sql.lists import listed
 from messaging.mailings import let_go
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import rowset
 from messaging.rousing import rouse
 
 MessageState = Literal["queued", "sent", "skipped", "failed", "unknown"]
@@ -118,16 +119,18 @@ ARRIVES_WITHIN_US = 2_000_000
 counts from a little too late is never broken, and most contacts need not be written again."""
 
 _BEGIN = rowset(
-    """
-    INSERT INTO attempt (id, message_id, channel, address_kind, address, body, cost, state,
-        provider_id, error, started_at, status)
-    SELECT r.attempt_id, r.message_id, r.channel, r.address_kind, r.address, r.body, r.cost,
-        'sending', '', '', CAST($2 AS BIGINT), ''
-    FROM {rows} JOIN message m ON m.id = r.message_id
-    WHERE m.id IN {list} AND m.state || '' = 'sending' AND m.lease_owner = $3
-    AND m.lease_until > $2 RETURNING id
-    """,
-    list_at="$4",
+    *listed(
+        """
+        INSERT INTO attempt (id, message_id, channel, address_kind, address, body, cost, state,
+            provider_id, error, started_at, status)
+        SELECT r.attempt_id, r.message_id, r.channel, r.address_kind, r.address, r.body, r.cost,
+            'sending', '', '', CAST($2 AS BIGINT), ''
+        FROM {rows} JOIN message m ON m.id = r.message_id
+        WHERE m.id IN {list} AND m.state || '' = 'sending' AND m.lease_owner = $3
+        AND m.lease_until > $2 RETURNING id
+        """,
+        place="$4",
+    ),
     attempt_id="bigint",
     message_id="bigint",
     channel="text",
@@ -171,12 +174,11 @@ async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) ->
     if not beginnings:
         return set()
     instant = to_micros(at)
-    messages = as_list(b.message_id for b in beginnings)
-    rows = await query(*_BEGIN, as_rows(beginnings), instant, owner, messages)
+    rows = await _BEGIN.query(beginnings, instant, owner, [b.message_id for b in beginnings])
     begun = {row["id"] for row in rows}
     pressing = [b for b in beginnings if b.presses and b.attempt_id in begun]
     if pressing:
-        await query(*_RESERVE, as_rows(pressing), instant + ARRIVES_WITHIN_US)
+        await _RESERVE.query(pressing, instant + ARRIVES_WITHIN_US)
     return begun
 
 
@@ -184,25 +186,27 @@ async def tell(verdicts: Sequence[Verdict], *, at: datetime) -> None:
     """Add decisions to their messages' stories."""
     if verdicts:
         rows = [_Told(next_id(), v.message_id, v.verdict, v.reason, v.details) for v in verdicts]
-        await query(*_DECIDE, as_rows(rows), to_micros(at))
+        await _DECIDE.query(rows, to_micros(at))
 
 
 # A code is a secret that is hashed elsewhere: here it is wiped once nothing follows any more.
 _RECORD_MESSAGES = rowset(
-    """
-    UPDATE message SET state = r.state, reason = substr(r.reason, 1, 200), lease_owner = '',
-        lease_until = NULL, fallback_at = r.fallback_at,
-        not_before = COALESCE(r.not_before, message.not_before),
-        tries = CASE WHEN r.anew THEN 1 WHEN r.waited THEN message.tries - 1
-            ELSE message.tries END,
-        closed_at = CASE WHEN r.state = 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END,
-        context = CASE WHEN r.state <> 'queued' AND r.fallback_at IS NULL
-            AND template = 'sms_code' THEN '{}' ELSE context END
-    FROM {rows} WHERE message.id = r.message_id AND message.id IN {list}
-    AND message.state || '' = 'sending' AND lease_owner = $3
-    RETURNING message.id, message.enrolment_id, message.state
-    """,
-    list_at="$4",
+    *listed(
+        """
+        UPDATE message SET state = r.state, reason = substr(r.reason, 1, 200), lease_owner = '',
+            lease_until = NULL, fallback_at = r.fallback_at,
+            not_before = COALESCE(r.not_before, message.not_before),
+            tries = CASE WHEN r.anew THEN 1 WHEN r.waited THEN message.tries - 1
+                ELSE message.tries END,
+            closed_at = CASE WHEN r.state = 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END,
+            context = CASE WHEN r.state <> 'queued' AND r.fallback_at IS NULL
+                AND template = 'sms_code' THEN '{}' ELSE context END
+        FROM {rows} WHERE message.id = r.message_id AND message.id IN {list}
+        AND message.state || '' = 'sending' AND lease_owner = $3
+        RETURNING message.id, message.enrolment_id, message.state
+        """,
+        place="$4",
+    ),
     message_id="bigint",
     state="text",
     reason="text",
@@ -214,13 +218,15 @@ _RECORD_MESSAGES = rowset(
 # Both are found by their ids: the state is spelled so that no plan begins with all that are being
 # sent, and the ids come as a list too, so that none begins with the whole table.
 _RECORD_ATTEMPTS = rowset(
-    """
-    UPDATE attempt SET state = r.attempt_state, provider_id = substr(r.provider_id, 1, 120),
-        error = substr(r.error, 1, 300), finished_at = $2
-    FROM {rows} WHERE attempt.id = r.attempt_id AND attempt.id IN {list}
-    AND attempt.state || '' = 'sending'
-    """,
-    list_at="$3",
+    *listed(
+        """
+        UPDATE attempt SET state = r.attempt_state, provider_id = substr(r.provider_id, 1, 120),
+            error = substr(r.error, 1, 300), finished_at = $2
+        FROM {rows} WHERE attempt.id = r.attempt_id AND attempt.id IN {list}
+        AND attempt.state || '' = 'sending'
+        """,
+        place="$3",
+    ),
     attempt_id="bigint",
     attempt_state="text",
     provider_id="text",
@@ -271,23 +277,14 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
     instant = to_micros(at)
     by_id = sorted(outcomes, key=lambda outcome: outcome.message_id)
     async with transaction():
-        recorded = await query(
-            *_RECORD_MESSAGES,
-            as_rows(map(_Ended.of, by_id)),
-            instant,
-            owner,
-            as_list(o.message_id for o in by_id),
-        )
+        ids = [o.message_id for o in by_id]
+        recorded = await _RECORD_MESSAGES.query(map(_Ended.of, by_id), instant, owner, ids)
         own = {row["id"] for row in recorded}
         await rouse((r["enrolment_id"] for r in recorded if r["state"] != "queued"), at=instant)
         tried = [o for o in by_id if o.attempt_id is not None and o.message_id in own]
         if tried:
-            await query(
-                *_RECORD_ATTEMPTS,
-                as_rows(map(_Tried.of, tried)),
-                instant,
-                as_list(o.attempt_id for o in tried if o.attempt_id is not None),
-            )
+            attempts = [o.attempt_id for o in tried]
+            await _RECORD_ATTEMPTS.query(map(_Tried.of, tried), instant, attempts)
             await _keep_provider_ids(tried)
             await _press(tried, instant)
         over = [o for o in by_id if o.state in ("failed", "skipped") and not o.first]
@@ -299,9 +296,9 @@ async def _relieve(over: Sequence[int], instant: int) -> None:
     """What has not gone presses upon nobody; those that waited because of it may go."""
     if over:
         await let_go(over)
-        relieved = await query(*_RELIEVED, as_list(over))
+        relieved = await query(*_RELIEVED, over)
         if relieved:
-            await query(*_TURN_HAS_COME, as_list(row["customer_id"] for row in relieved), instant)
+            await query(*_TURN_HAS_COME, [row["customer_id"] for row in relieved], instant)
 
 
 async def _keep_provider_ids(tried: Sequence[Outcome]) -> None:
@@ -313,14 +310,14 @@ async def _keep_provider_ids(tried: Sequence[Outcome]) -> None:
         if provider_id
     ]
     if rows:
-        await query(*_KEEP_PROVIDER_IDS, as_rows(rows))
+        await _KEEP_PROVIDER_IDS.query(rows)
 
 
 async def _press(tried: Sequence[Outcome], instant: int) -> None:
     """What may have arrived weighs from now on, and counts among what she could have seen."""
     felt = [o for o in tried if o.attempt_state in ("sent", "unknown")]
     if late := [o.message_id for o in felt if o.late]:
-        await query(*_PRESSED, as_list(late), instant)
+        await query(*_PRESSED, late, instant)
     went = [o for o in felt if o.attempt_state == "sent" and o.habit_of]
     sent = Counter((o.habit_of, o.channel) for o in went)
     if sent:
@@ -328,4 +325,4 @@ async def _press(tried: Sequence[Outcome], instant: int) -> None:
             {"customer_id": customer_id, "channel": channel, "sent": count}
             for (customer_id, channel), count in sorted(sent.items())
         ]
-        await query(*_HABIT, as_rows(rows))
+        await _HABIT.query(rows)

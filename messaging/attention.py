@@ -14,11 +14,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from loyalty.clock import Clock
-from loyalty.database import query
 from loyalty.instants import to_micros
 from messaging import tracking
 from messaging.channels.base import Report, Status
-from messaging.records import as_rows, rowset
+from messaging.records import rowset
 from messaging.statuses import take_reports
 
 EVERY_S = 1.0
@@ -126,9 +125,9 @@ class Attention:
         """Reports of what the marks speak of. A try under way may be what she sees: once more."""
         rows = []
         if seen:
-            rows += await query(*_SEEN, as_rows(_row(mark) for mark in seen.values()))
+            rows += await _SEEN.query(seen.values())
         if spoke:
-            rows += await query(*_LAST, as_rows(_row(mark) for mark in spoke.values()))
+            rows += await _LAST.query(spoke.values())
         if any(row["state"] == "sending" for row in rows):
             self._once_more(seen.values())
         reports = [
@@ -159,7 +158,3 @@ class Attention:
         if more:
             self._clicked_since = young
         return found
-
-
-def _row(mark: _Mark) -> dict[str, str | int | None]:
-    return {"kind": mark.kind, "address": mark.address, "upto": mark.upto, "at": mark.at}

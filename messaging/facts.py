@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from loyalty.database import analysis, query
 from loyalty.instants import NEVER
 from loyalty.rules.consents import Consents, standing
+from loyalty.sql.lists import listed
 from messaging import suppressions
 from messaging.mailings import Address, taken_of
 from messaging.outbox import Claimed
@@ -22,7 +23,6 @@ from messaging.policy.habits import Record
 from messaging.policy.quiet_hours import QuietHours
 from messaging.preferences import WISHES, wishes
 from messaging.push_subscriptions import subscriptions_of
-from messaging.records import as_list, listed
 
 NO_QUIET = QuietHours(begin=0, end=0)
 
@@ -114,7 +114,7 @@ async def lock_customers(messages: Sequence[Claimed]) -> Locked:
     Service messages press upon nobody. On SQLite the transaction itself is the only writer.
     """
     ids = _customers(messages, pressing=True)
-    return Locked(ids, await query(*_LOCKED, as_list(ids)) if ids else ())
+    return Locked(ids, await query(*_LOCKED, ids) if ids else ())
 
 
 def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[int]:
@@ -209,7 +209,7 @@ async def _people(
 ) -> tuple[dict[int, Person], dict[str, OptIn]]:
     rows, rest = list(locked.rows), sorted({*ids}.difference(locked.ids))
     if rest:
-        rows += await query(*_PEOPLE, as_list(rest))
+        rows += await query(*_PEOPLE, rest)
     addresses, opt_ins = await _addresses(ids)
     if browsers:
         for customer_id, fronts in (await subscriptions_of(ids)).items():
@@ -245,13 +245,13 @@ async def _people(
 
 async def _rows(text: tuple[str, str], customers: Sequence[int], *args: int) -> Sequence[Any]:
     """Of these customers, whose id comes first in each."""
-    return await query(*text, as_list(customers), *args) if customers else ()
+    return await query(*text, customers, *args) if customers else ()
 
 
 async def _addresses(ids: Sequence[int]) -> tuple[dict[int, list[Front]], dict[str, OptIn]]:
     addresses: dict[int, list[Front]] = defaultdict(list)
     opt_ins: dict[str, OptIn] = {}
-    for customer_id, kind, value, proof, seen_at in await query(*_ADDRESSES, as_list(ids)):
+    for customer_id, kind, value, proof, seen_at in await query(*_ADDRESSES, ids):
         addresses[customer_id].append(Front(kind, value, seen_at or 0))
         if kind == "email" and proof in CONFIRMING_PROOFS:
             opt_ins[value] = OptIn.CONFIRMED
@@ -276,7 +276,7 @@ async def _suppressions(addresses: Sequence[Address], at: int) -> dict[Address, 
 async def _earlier_tries(repeated: Sequence[int]) -> dict[int, list[Before]]:
     before: dict[int, list[Before]] = {}
     if repeated:
-        for row in await query(*_BEFORE, as_list(repeated)):
+        for row in await query(*_BEFORE, repeated):
             before.setdefault(row["message_id"], []).append(
                 Before(
                     row["channel"],
@@ -295,5 +295,5 @@ async def _purchases(messages: Sequence[Claimed]) -> dict[int, int]:
     if not asked:
         return {}
     since = min(message.created_at for message in asked)
-    ids = as_list(sorted({message.customer_id for message in asked if message.customer_id}))
+    ids = sorted({message.customer_id for message in asked if message.customer_id})
     return {row["customer_id"]: row["at"] for row in await query(*_BOUGHT, ids, since)}

@@ -17,9 +17,9 @@ import structlog
 from loyalty.clock import Clock
 from loyalty.database import query, transaction
 from loyalty.instants import span_micros, to_micros
+from loyalty.sql.lists import listed
 from messaging.channels.base import Report, Status
 from messaging.channels.sms.channel import Fate
-from messaging.records import as_list, listed
 from messaging.statuses import take_reports
 
 EVERY_S = 15.0
@@ -92,8 +92,8 @@ class Inquiries:
         taken = [row["id"] for row, fate in fates if fate == "taken"]
         if taken:
             async with transaction():
-                await query(*_SENT, as_list(taken))
-                await query(*_TAKEN, as_list(taken))
+                await query(*_SENT, taken)
+                await query(*_TAKEN, taken)
         await take_reports(self._reports(fates, now))
         return len(rows)
 

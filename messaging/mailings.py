@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from loyalty.database import query
+from loyalty.sql.lists import listed
 from messaging.outbox import Claimed
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import rowset
 
 Address = tuple[str, str]
 """Kind and value."""
@@ -56,7 +57,7 @@ async def taken_of(
         for address in addresses
     ]
     taken: dict[int, set[Address]] = {}
-    for row in await query(*_TAKEN, as_rows(rows)) if rows else ():
+    for row in await _TAKEN.query(rows) if rows else ():
         taken.setdefault(row["message_id"], set()).add((row["address_kind"], row["address"]))
     return taken
 
@@ -69,13 +70,13 @@ async def take(going: Iterable[tuple[Claimed, Address]]) -> set[int]:
     rows = [_place(message, address) for message, address in going if message.mailing]
     if not rows:
         return set()
-    own = {row["message_id"] for row in await query(*_TAKE, as_rows(rows))}
+    own = {row["message_id"] for row in await _TAKE.query(rows)}
     return {row["message_id"] for row in rows} - own
 
 
 async def let_go(message_ids: Iterable[int]) -> None:
     """Messages that are over without having gone anywhere keep no address."""
-    await query(*_LET_GO, as_list(message_ids))
+    await query(*_LET_GO, [*message_ids])
 
 
 def _place(message: Claimed, address: Address) -> dict[str, Any]:

@@ -15,9 +15,9 @@ import structlog
 from loyalty.conflicts import is_passing
 from loyalty.database import query, transaction
 from loyalty.instants import from_micros, to_micros
+from loyalty.sql.lists import listed
 from messaging.metrics import EVENTS
 from messaging.outbox import Draft, enqueue
-from messaging.records import as_list, listed
 
 CHAT = ("messenger", "webpush")
 """Nobody pays for an SMS about a receipt."""
@@ -205,7 +205,7 @@ async def _handle(notices: Notices, at: datetime, limit: int, listener: Listener
                 if is_passing(error):
                     raise
                 raise _UnheardError(rows[0]["id"]) from error
-        await query(*_HANDLED, as_list(row["id"] for row in rows), to_micros(at))
+        await query(*_HANDLED, [row["id"] for row in rows], to_micros(at))
     return len(rows)
 
 

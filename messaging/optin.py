@@ -21,7 +21,7 @@ from messaging.i18n import LANGUAGES, gettext
 from messaging.links import Links
 from messaging.outbox import Draft, enqueue
 from messaging.policy.consent import CONFIRMING_PROOFS, OptIn
-from messaging.records import as_rows, rowset
+from messaging.records import rowset
 from messaging.tasks import NewTask, open_tasks
 from messaging.wakeups import Wakeups
 
@@ -95,12 +95,12 @@ async def opt_ins_of(pairs: Collection[tuple[int, str]]) -> dict[tuple[int, str]
     """How far each (customer, address) has come, in one query; those not named are `MISSING`."""
     if not pairs:
         return {}
-    rows = as_rows({"customer_id": c, "address": address} for c, address in sorted(set(pairs)))
+    rows = [{"customer_id": c, "address": address} for c, address in sorted(set(pairs))]
     return {
         (row["customer_id"], row["address"]): (
             OptIn.PENDING if row["confirmed_at"] is None else OptIn.CONFIRMED
         )
-        for row in await query(*_STATES, rows)
+        for row in await _STATES.query(rows)
     }
 
 

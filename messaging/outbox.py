@@ -14,7 +14,8 @@ from msgspec import Struct, field
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
-from messaging.records import as_list, as_rows, encoded, found, listed, rowset
+from loyalty.sql.lists import found, listed
+from messaging.records import encoded, rowset
 from messaging.rousing import rouse
 
 Topic = Literal["service", "marketing", "survey"]
@@ -122,7 +123,7 @@ async def enqueue(drafts: Sequence[Draft], *, at: datetime) -> int:
     if not drafts:
         return 0
     rows = [_as_row(draft, at) for draft in drafts]
-    return len(await query(*_ENQUEUE, as_rows(rows), to_micros(at)))
+    return len(await _ENQUEUE.query(rows, to_micros(at)))
 
 
 def _as_row(draft: Draft, at: datetime) -> dict[str, Any]:
@@ -177,7 +178,7 @@ async def claim_rivals(
     """
     if not customer_ids:
         return []
-    given = (as_list(customer_ids), to_micros(at), owner, to_micros(lease_until))
+    given = (customer_ids, to_micros(at), owner, to_micros(lease_until))
     rows = await query(*_CLAIM_RIVALS, *given)
     return [_claimed(row) for row in rows]
 
@@ -249,7 +250,7 @@ _GIVE_BACK = listed(
 async def give_back(owner: str, ids: Sequence[int]) -> None:
     """Return claimed messages whose try has not begun, as if they had never been claimed."""
     if ids:
-        await query(*_GIVE_BACK, as_list(ids), owner)
+        await query(*_GIVE_BACK, ids, owner)
 
 
 class Recovered(Struct, frozen=True):
@@ -316,8 +317,8 @@ async def recover(*, at: datetime, tries_max: int) -> Recovered:
             *({"id": i, "state": "queued", "reason": ""} for i in again),
         ]
         if closings:
-            closed = await query(*_CLOSE_LAPSED, as_rows(closings), instant)
+            closed = await _CLOSE_LAPSED.query(closings, instant)
             await rouse((r["enrolment_id"] for r in closed if r["state"] != "queued"), at=instant)
         if begun:
-            await query(*_CLOSE_LAPSED_ATTEMPTS, as_list(begun), instant)
+            await query(*_CLOSE_LAPSED_ATTEMPTS, begun, instant)
     return Recovered(len(begun), len(again), len(poisoned))

@@ -16,11 +16,11 @@ from msgspec import Struct
 from loyalty import consents
 from loyalty.database import dialect, query, transaction
 from loyalty.instants import to_micros
+from loyalty.sql.lists import listed
 from messaging import suppressions
 from messaging.policy.choices import ALL, PURPOSE, Choice, Fact, choice_of, resumed
 from messaging.policy.consent import CONFIRMING_PROOFS, OptIn, Suppression
 from messaging.push_subscriptions import subscriptions_of
-from messaging.records import as_list, listed
 
 CHANNEL_KINDS: Mapping[str, tuple[str, ...]] = {
     "messenger": ("telegram", "webchat"),
@@ -312,7 +312,7 @@ _NAMES_SHOWN = listed(
 
 async def medicine_names_shown(customer_ids: Sequence[int]) -> set[int]:
     """Who lets SMS and locked screens name her medicines."""
-    rows = await query(*_NAMES_SHOWN, as_list(sorted(set(customer_ids))))
+    rows = await query(*_NAMES_SHOWN, sorted(set(customer_ids)))
     return {row["customer_id"] for row in rows}
 
 

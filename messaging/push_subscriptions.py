@@ -18,9 +18,9 @@ from loyalty.conflicts import until_settled
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
+from loyalty.sql.lists import listed
 from messaging.channels.webpush.endpoints import Services, read_keys
 from messaging.policy.fronts import Front
-from messaging.records import as_list, listed
 
 ADDRESS_KIND = "webpush"
 _ID_MAX = (1 << 63) - 1
@@ -114,7 +114,7 @@ async def _subscribe(thread_id: int, given: Subscription, at: datetime) -> None:
         }
         same = next((id_ for id_, of in rivals.items() if of == (thread_id, given)), None)
         if others := [id_ for id_ in rivals if id_ != same]:
-            await query(*_END_THESE, as_list(others), now, "replaced")
+            await query(*_END_THESE, others, now, "replaced")
         if same is not None:
             await query(_SEEN, None, same, now)
             return
@@ -125,7 +125,7 @@ async def _subscribe(thread_id: int, given: Subscription, at: datetime) -> None:
 async def end_gone(address: str, *, at: datetime) -> None:
     """The browser with this address is no more."""
     if (number := _number(address)) is not None:
-        await query(*_END_THESE, as_list([number]), to_micros(at), "gone")
+        await query(*_END_THESE, [number], to_micros(at), "gone")
 
 
 async def end_of_nobody(*, at: datetime) -> None:
@@ -163,7 +163,7 @@ async def subscriptions_of(customer_ids: Sequence[int]) -> dict[int, list[Front]
     """The addresses of these customers' browsers, the one seen last first; none, no entry."""
     fronts: dict[int, list[Front]] = {}
     if customer_ids:
-        for row in await query(*_OF_CUSTOMERS, as_list(customer_ids)):
+        for row in await query(*_OF_CUSTOMERS, customer_ids):
             front = Front(ADDRESS_KIND, str(row["id"]), row["seen_at"], row["thread"])
             fronts.setdefault(row["customer_id"], []).append(front)
     return fronts

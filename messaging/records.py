@@ -1,25 +1,18 @@
-"""Rows as one argument: a JSON array that both databases read as a table, for set-based SQL."""
+"""Rows as one argument: a JSON array that both databases read as a table, for set-based SQL.
+
+An array for each column would be less work for Postgres, but more than that for Python.
+"""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from loyalty.sql.lists import found, listed
-
-__all__ = ["as_list", "as_rows", "encoded", "found", "listed", "rowset"]
+from loyalty.database import query
 
 _encode = msgspec.json.Encoder().encode
-
-
-def as_rows(rows: Iterable[Mapping[str, Any] | msgspec.Struct]) -> str:
-    """The argument itself. Characters that Postgres cannot keep as text (NUL) are dropped."""
-    return encoded(list(rows)).replace("\\u0000", "")
-
-
-def as_list(values: Iterable[int | str]) -> str:
-    return encoded(list(values))
 
 
 def encoded(value: Any) -> str:
@@ -30,18 +23,31 @@ def encoded(value: Any) -> str:
         return json.dumps(msgspec.to_builtins(value))
 
 
-def rowset(
-    statement: str, *, list_at: str = "$1", list_of: str = "bigint", **columns: str
-) -> tuple[str, str]:
-    """`statement` for Postgres and for SQLite, its `{rows}` standing for the records in $1.
+class Rowset(Struct, frozen=True):
+    """A statement over records, for Postgres and for SQLite (see `rowset`)."""
 
-    `columns` gives each field's Postgres type: `rowset("SELECT id FROM {rows}", id="bigint")`.
-    `IN {list}` means the JSON array in `list_at`, of elements of that type (see `listed`).
+    postgres: str
+    sqlite: str
+
+    async def query(self, rows: Iterable[Any], *further: Any) -> list[Any]:
+        """Run it over these records, mappings or Structs, `further` being its $2 and so on.
+
+        Characters that Postgres cannot keep as text (NUL) are dropped.
+        """
+        given = encoded(list(rows)).replace("\\u0000", "")
+        return await query(self.postgres, self.sqlite, given, *further)
+
+
+def rowset(statement: str, sqlite: str | None = None, /, **columns: str) -> Rowset:
+    """`statement`, its `{rows}` standing for the records in $1, as a table `r` of these columns.
+
+    `columns` gives each one's Postgres type: `rowset("SELECT id FROM {rows}", id="bigint")`. As
+    with `query`, SQLite may have a text of its own.
     """
     typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     # `query` takes a dollar for a placeholder, so the path `$.name` is spelled with its number.
     picked = ", ".join(f"json_extract(value, char(36) || '.{name}') AS {name}" for name in columns)
-    postgres = f"json_to_recordset($1::json) AS r({typed})"
-    sqlite = f"(SELECT {picked} FROM json_each($1)) AS r"  # noqa: S608 - names from our own code
-    both = listed(statement, list_of, place=list_at)
-    return both[0].replace("{rows}", postgres), both[1].replace("{rows}", sqlite)
+    return Rowset(
+        statement.replace("{rows}", f"json_to_recordset($1::json) AS r({typed})"),
+        (sqlite or statement).replace("{rows}", f"(SELECT {picked} FROM json_each($1)) AS r"),  # noqa: S608
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from loyalty.database import query
-from messaging.records import as_list, found, listed
+from loyalty.sql.lists import found, listed
 
 _ASLEEP = listed(
     """
@@ -20,4 +20,4 @@ async def rouse(enrolment_ids: Iterable[int | None], *, at: int) -> None:
     """Let these look again at once (`at` in microseconds). Nothing is asked if there are none."""
     ids = sorted({i for i in enrolment_ids if i is not None})
     if ids:
-        await query(*_ROUSE, as_list(ids), at)
+        await query(*_ROUSE, ids, at)

@@ -10,8 +10,9 @@ import structlog
 
 from loyalty.database import dialect, query, transaction
 from loyalty.instants import from_micros
+from loyalty.sql.lists import listed
 from messaging.channels.base import Report, Status
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import rowset
 from messaging.suppressions import Suppressed, suppress
 
 RANK = {
@@ -105,8 +106,8 @@ async def take_reports(reports: Sequence[Report]) -> int:
         if not latest:
             return 0
         if dialect() == "postgres":  # on SQLite this transaction is the only writer
-            await query(_LOCK, None, as_list(latest))
-        rows = await query(*_KNOWN, as_list(latest))
+            await query(_LOCK, None, [*latest])
+        rows = await query(*_KNOWN, [*latest])
         news = [
             (row, latest[row["id"]])
             for row in rows
@@ -128,7 +129,7 @@ async def _attempts_of(reports: Sequence[Report]) -> list[int | None]:
         }
         for nth, report in enumerate(reports)
     ]
-    found = {row["nth"]: row["attempt_id"] for row in await query(*_FIND, as_rows(rows))}
+    found = {row["nth"]: row["attempt_id"] for row in await _FIND.query(rows)}
     parts = {
         (r.channel, r.provider_id): {
             "channel": r.channel,
@@ -139,7 +140,7 @@ async def _attempts_of(reports: Sequence[Report]) -> list[int | None]:
         if r.provider_id
     }
     if parts:
-        await query(*_MARK_PART, as_rows(parts.values()))
+        await _MARK_PART.query(parts.values())
     return [found.get(nth) for nth in range(len(reports))]
 
 
@@ -147,20 +148,20 @@ async def _write(news: Sequence[tuple[Any, Report]]) -> None:
     if not news:
         return
     advanced = [{"id": row["id"], "status": r.status, "at": r.at} for row, r in news]
-    await query(*_ADVANCE, as_rows(advanced))
+    await _ADVANCE.query(advanced)
     settled = [row["message_id"] for row, report in news if _satisfies(row["wants"], report.status)]
     if settled:
-        await query(*_SETTLE, as_list(settled))
+        await query(*_SETTLE, settled)
     for row, report in news:
         if report.status in BAD:
-            await query(*_HASTEN, as_list([row["message_id"]]), report.at)
+            await query(*_HASTEN, [row["message_id"]], report.at)
     seen = [
         {"customer_id": row["customer_id"], "channel": row["channel"]}
         for row, report in news
         if report.status == Status.READ and row["customer_id"] is not None
     ]
     for one in seen:  # two of one customer in one statement would count as one
-        await query(*_SEEN, as_rows([one]))
+        await _SEEN.query([one])
     for row, report in news:
         await _suppress(row, report)
 

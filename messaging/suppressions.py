@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, from_micros_or_never, to_micros
-from messaging.records import as_rows, rowset
+from messaging.records import rowset
 
 LIFTABLE = frozenset(
     {"bounced", "blocked", "chat_not_found", "address_unknown", "by_hand", "asleep"}
@@ -48,19 +49,8 @@ _ADD = rowset(
 
 async def suppress(entries: Sequence[Suppressed], *, at: datetime) -> None:
     """Stop writing to these addresses. What is suppressed already stays as it is."""
-    rows = [
-        {
-            "id": next_id(),
-            "address_kind": e.address_kind,
-            "address": e.address,
-            "topic": e.topic,
-            "reason": e.reason,
-            "until": e.until,
-        }
-        for e in entries
-    ]
-    if rows:
-        await query(*_ADD, as_rows(rows), to_micros(at))
+    if entries:
+        await _ADD.query([asdict(entry) | {"id": next_id()} for entry in entries], to_micros(at))
 
 
 _LIFT = """
@@ -97,7 +87,7 @@ async def standing(addresses: Sequence[tuple[str, str]], *, at: int) -> list[Sup
     """What holds now (`at` in microseconds) of these addresses (kind, address)."""
     if not addresses:
         return []
-    rows = as_rows({"kind": kind, "address": address} for kind, address in sorted(set(addresses)))
+    rows = [{"kind": kind, "address": address} for kind, address in sorted(set(addresses))]
     return [
         Suppressed(
             address_kind=row["address_kind"],
@@ -106,7 +96,7 @@ async def standing(addresses: Sequence[tuple[str, str]], *, at: int) -> list[Sup
             reason=row["reason"],
             until=row["until"],
         )
-        for row in await query(*_STANDING, rows, at)
+        for row in await _STANDING.query(rows, at)
     ]
 
 

@@ -15,7 +15,7 @@ from loyalty.ids import next_id
 from loyalty.instants import from_micros, to_micros
 from loyalty.refusals import No, Refusal, refuse
 from loyalty.rules.texts import is_plain
-from messaging.records import as_rows, rowset
+from messaging.records import rowset
 
 Outcome = Literal["reached", "no_answer", "needless"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -87,7 +87,7 @@ async def open_tasks(tasks: Sequence[NewTask], *, at: datetime) -> int:
         }
         for task in tasks
     ]
-    return len(await query(*_OPEN, as_rows(rows), to_micros(at)))
+    return len(await _OPEN.query(rows, to_micros(at)))
 
 
 _LINES = """

@@ -12,6 +12,7 @@ from typing import Any
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
+from loyalty.sql.lists import listed
 from messaging.channels.base import Report, Status
 from messaging.policy.hits import (
     BURST_US,
@@ -24,7 +25,7 @@ from messaging.policy.hits import (
     judge,
     standing,
 )
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import rowset
 from messaging.statuses import take_reports
 from messaging.wrapping import LinkRow
 
@@ -47,11 +48,7 @@ _KEEP_LINKS = rowset(
 async def keep_links(rows: Sequence[LinkRow]) -> None:
     """Write down where the links of attempts lead. Part of the transaction that begins these."""
     if rows:
-        await query(*_KEEP_LINKS, as_rows(_as_row(row) for row in rows))
-
-
-def _as_row(row: LinkRow) -> dict[str, Any]:
-    return {"attempt_id": row.attempt_id, "nth": row.nth, "url": row.url}
+        await _KEEP_LINKS.query(rows)
 
 
 _TARGET = "SELECT url FROM link WHERE attempt_id = $1 AND nth = $2"
@@ -130,12 +127,12 @@ async def settle(*, since: datetime, at: datetime) -> int:
             return 0
         channels = {row["id"]: row["channel"] for row in rows}
         hits: dict[int, list[Earlier]] = {}
-        for row in await query(*_HITS_OF_MANY, as_list(sorted(channels))):
+        for row in await query(*_HITS_OF_MANY, sorted(channels)):
             hits.setdefault(row["attempt_id"], []).append(_earlier(row))
         stand = {attempt_id: standing(theirs) for attempt_id, theirs in hits.items()}
         clicks = [{"id": i, "at": s.clicked_at} for i, s in stand.items() if s.clicked_at]
         if clicks:
-            await query(*_CLICKED, as_rows(clicks))
+            await _CLICKED.query(clicks)
         return await take_reports(
             [
                 Report(channel=channels[i], status=Status.READ, at=read_at, attempt_id=i)

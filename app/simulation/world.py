@@ -25,7 +25,6 @@ from loyalty.instants import from_micros, to_micros
 from loyalty.refusals import Refusal
 from messaging.channels.base import Channel
 from messaging.pacing import Claim
-from messaging.records import as_list
 from messaging.statuses import take_reports
 
 SECRET = b"a simulation has no secrets at all"
@@ -160,7 +159,7 @@ async def messages_of(arrivals: Sequence[Arrival]) -> Mapping[tuple[str, str], T
     if not arrivals:
         return {}
     since = to_micros(min(each.at for each in arrivals))
-    rows = await query("", _MESSAGES, as_list(sorted({each.address for each in arrivals})), since)
+    rows = await query("", _MESSAGES, sorted({each.address for each in arrivals}), since)
     return {
         (row["address"], row["provider_id"]): Told(
             **{name: row[name] for name in Told.__slots__ if name != "urgent"},

@@ -153,19 +153,18 @@ async def sale_facts(
     `own` is "quote" or "receipt": whose key it is.
     """
     texts = _SALE_FACTS[own]
-    [row] = await query(*texts, *card, till_id, receipt_number, key, _listed(skus), *window)
+    [row] = await query(*texts, *card, till_id, receipt_number, key, _wanted(skus), *window)
     return row
 
 
 async def products(skus: Sequence[str]) -> str | None:
     """The column `products` alone."""
-    [row] = await query(PRODUCTS[0], PRODUCTS[1], _listed(skus))
+    [row] = await query(PRODUCTS[0], PRODUCTS[1], _wanted(skus))
     return row["products"]  # type: ignore[no-any-return]
 
 
-def _listed(skus: Sequence[str]) -> Any:
-    wanted = sorted({sku for sku in skus if sku})
-    return wanted if dialect() == "postgres" else json.dumps(wanted)
+def _wanted(skus: Sequence[str]) -> list[str]:
+    return sorted({sku for sku in skus if sku})
 
 
 # --- writes ---

@@ -1,15 +1,15 @@
-"""Many keys at once, given as one JSON argument or found by a SELECT, for set-based SQL."""
+"""Many keys at once, given as one argument or found by a SELECT, for set-based SQL."""
 
-_POSTGRES = "= ANY (ARRAY(SELECT v::{kind} FROM json_array_elements_text({place}::json) v))"
+_POSTGRES = "= ANY ({place}::{kind}[])"
 _SQLITE = "IN (SELECT value FROM json_each({place}))"
 
 
 def listed(text: str, kind: str = "bigint", *, place: str = "$1") -> tuple[str, str]:
-    """`text` for Postgres and for SQLite; its `IN {list}` means the JSON array in `place`.
+    """`text` for Postgres and for SQLite; its `IN {list}` means the list in `place`.
 
-    `kind` is the elements' type in Postgres, where the list is an array before anything is joined:
-    the planner then asks an index for each element. A subquery it may put behind a walk through the
-    whole table, and by what it knew of that when the plan was made (docs/decisions/0011).
+    `kind` is the elements' type in Postgres, where the list is an array: the planner then asks an
+    index for each element. A subquery it may put behind a walk through the whole table, and by
+    what it knew of that when the plan was made (docs/decisions/0011).
     """
     return (
         text.replace("IN {list}", _POSTGRES.format(kind=kind, place=place)),

@@ -13,7 +13,7 @@ from typing import Any
 
 from loyalty.database import dialect, query
 from loyalty.ledger.companion import Companion, DemandError
-from loyalty.sql.lists import found
+from loyalty.sql.lists import found, listed
 
 # --- facts ---
 
@@ -70,9 +70,8 @@ async def facts(
     now: int,
 ) -> list[Any]:
     """The rows of _FACTS for these kept spellings. One round trip."""
-    listed: Any = list(codes) if dialect() == "postgres" else json.dumps(list(codes))
     scoped = json.dumps(list(scopes))
-    return await query(*FACTS, listed, customer_id, quote_id, till_id, scoped, now)
+    return await query(*FACTS, codes, customer_id, quote_id, till_id, scoped, now)
 
 
 # $1 rows of [scope], $2 end of a new window, $3 now, $4 how many wrong ones.
@@ -249,7 +248,7 @@ _OF_RECEIPT = "receipt_id = $3 AND state = 'redeemed' AND frees_on_cancel"
 _SOME_LAPSED = """SELECT id FROM promo_use WHERE closed_at IS NULL AND state = 'reserved'
   AND expires_at <= $2 ORDER BY expires_at LIMIT $3"""
 _LAPSED = tuple(map("id {} AND state = 'reserved'".format, found(_SOME_LAPSED)))
-_OTHERS_OF_QUOTE = _OF_QUOTE + " AND NOT (code {listed})"
+_OTHERS_OF_QUOTE = listed(_OF_QUOTE + " AND NOT (code IN {list})", "text", place="$4")
 
 # $1 the new state, $2 now, $3 which.
 _LET_GO = """
@@ -286,12 +285,7 @@ async def release(quote_id: int, now: int, *, but: Sequence[str] = ()) -> int:
     """Let go of a quote's reservations, except those of the codes `but`; returns how many."""
     if not but:
         return await _let_go(_OF_QUOTE, _OF_QUOTE, "released", now, quote_id)
-    kept: Any = list(but) if dialect() == "postgres" else json.dumps(list(but))
-    which = (
-        _OTHERS_OF_QUOTE.format(listed="= ANY($4::text[])"),
-        _OTHERS_OF_QUOTE.format(listed="IN (SELECT value FROM json_each($4))"),
-    )
-    return await _let_go(*which, "released", now, quote_id, kept)
+    return await _let_go(*_OTHERS_OF_QUOTE, "released", now, quote_id, but)
 
 
 async def free(receipt_id: int, now: int) -> None:

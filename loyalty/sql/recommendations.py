@@ -113,5 +113,5 @@ def _for_both(text: str) -> tuple[str, str]:
 
 
 HER_PAIRS, POPULAR = _for_both(_HER_PAIRS), _for_both(_POPULAR)
-# $1 a JSON array of skus.
+# $1 a list of skus.
 NAMES = listed("SELECT sku, name, category, price_minor FROM product WHERE sku IN {list}", "text")

@@ -2,17 +2,19 @@
 
 from loyalty.database import query
 from loyalty.ledger.companion import Companion
+from loyalty.sql.lists import listed
 
 CODE_OF = "SELECT code FROM referral_code WHERE customer_id = $1"
 INSERT_CODE = """
 INSERT INTO referral_code (code, customer_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
 # Who is behind one of these spellings, if she is still a customer.
-OWNER = (
-    "SELECT r.customer_id FROM referral_code AS r JOIN customer AS c ON c.id = r.customer_id "
-    "WHERE r.code = ANY($1::text[]) AND c.erased_at IS NULL",
-    "SELECT r.customer_id FROM referral_code AS r JOIN customer AS c ON c.id = r.customer_id "
-    "WHERE r.code IN (SELECT value FROM json_each($1)) AND c.erased_at IS NULL",
+OWNER = listed(
+    """
+    SELECT r.customer_id FROM referral_code AS r JOIN customer AS c ON c.id = r.customer_id
+    WHERE r.code IN {list} AND c.erased_at IS NULL
+    """,
+    "text",
 )
 # Naming who brought her is rare; done one after the other, no two can close a ring between them.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('referral', 1))"

@@ -41,7 +41,7 @@ BY_IDENTITY = """
 SELECT i.customer_id FROM identity AS i JOIN customer AS c ON c.id = i.customer_id
 WHERE i.kind = $1 AND i.value = $2 AND i.ended_at IS NULL AND c.erased_at IS NULL
 """
-# $1 a JSON array of skus.
+# $1 a list of skus.
 NAMES = listed("SELECT sku, name FROM product WHERE sku IN {list}", "text")
 
 # Oldest first, a page at a time. EXPLAIN: site_event_strangers; the index on received_at.

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from loyalty.database import query
+from loyalty.sql.lists import listed
 from messaging.journeys.registry import Around, action
 from messaging.journeys.stepping import Enrolled
 from messaging.policy.consent import CONFIRMING_PROOFS
-from messaging.records import as_list, listed
 from messaging.suppressions import Suppressed, lift, suppress
 from messaging.tasks import NewTask, open_tasks
 
@@ -34,7 +34,7 @@ async def confirm_email(
     """
     asked: set[int] = set()
     customers = sorted({each.customer_id for each in enrolled} if around.opt_ins else ())
-    for row in await query(*_ADDRESSES, as_list(customers)):
+    for row in await query(*_ADDRESSES, customers):
         if row["kind"] == "email" and row["proof"] not in CONFIRMING_PROOFS:
             assert around.opt_ins is not None
             await around.opt_ins.ask(row["customer_id"], row["value"], row["language"])
@@ -69,7 +69,7 @@ async def lift_sleep(
     enrolled: Sequence[Enrolled], _settings: Mapping[str, Any], around: Around
 ) -> Mapping[int, str]:
     """She is back: what `suppress` has done to her addresses is over."""
-    for row in await query(*_ADDRESSES, as_list(sorted({each.customer_id for each in enrolled}))):
+    for row in await query(*_ADDRESSES, sorted({each.customer_id for each in enrolled})):
         await lift(row["kind"], row["value"], reason=ASLEEP, at=around.at)
     return dict.fromkeys((each.id for each in enrolled), "done")
 
@@ -79,7 +79,7 @@ async def suppress_marketing(
     enrolled: Sequence[Enrolled], _settings: Mapping[str, Any], around: Around
 ) -> Mapping[int, str]:
     """No more mailings to her addresses, so that the base stays clean. Service goes on."""
-    rows = await query(*_ADDRESSES, as_list(sorted({each.customer_id for each in enrolled})))
+    rows = await query(*_ADDRESSES, sorted({each.customer_id for each in enrolled}))
     entries = [
         Suppressed(address_kind=row["kind"], address=row["value"], reason=ASLEEP, topic="marketing")
         for row in rows

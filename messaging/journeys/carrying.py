@@ -11,6 +11,7 @@ from typing import Any
 from loyalty.database import query
 from loyalty.instants import from_micros
 from loyalty.rules.commands import Accrue
+from loyalty.sql.lists import listed
 from messaging.journeys import stepping
 from messaging.journeys.declaration import END, Check, Do, Journey, Reward, Send, Split, Step
 from messaging.journeys.facts import message_key, message_states
@@ -27,7 +28,7 @@ from messaging.journeys.stepping import (
     Stay,
 )
 from messaging.outbox import Draft, enqueue
-from messaging.records import as_list, as_rows, encoded, listed, rowset
+from messaging.records import encoded, rowset
 from messaging.templates import BOOK
 
 
@@ -207,14 +208,14 @@ class Batch:
 
     async def _write(self) -> None:
         """The ledger comes last: it locks accounts until the commit."""
-        await query(*_KEEP, as_rows(self._row(way) for way in self.ways))
+        await _KEEP.query([self._row(way) for way in self.ways])
         taken = [
             {"enrolment_id": way.who.id, "step": step, "edge": edge}
             for way in self.ways
             for step, edge in way.taken
         ]
         if taken:
-            await query(*_TAKEN, as_rows(taken), self._now)
+            await _TAKEN.query(taken, self._now)
         await enqueue(self.drafts, at=self._around.at)
         if self._gifts:
             ledger = self._around.programme.ledger
@@ -272,7 +273,7 @@ _CALLED = listed("SELECT id, name, language FROM customer WHERE id IN {list} AND
 
 async def customers_called(customer_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
     """Name and language of those who are still customers."""
-    rows = await query(*_CALLED, as_list(sorted(set(customer_ids))))
+    rows = await query(*_CALLED, sorted(set(customer_ids)))
     return {row["id"]: (row["name"], row["language"]) for row in rows}
 
 

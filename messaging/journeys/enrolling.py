@@ -9,15 +9,15 @@ from typing import Any
 
 import structlog
 
-from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import span_micros, to_micros
+from loyalty.sql.lists import listed
 from messaging.journeys.declaration import Check, Journey, OnEvent
 from messaging.journeys.registry import ENTRIES, HEARD_BY, Around, Entry, checks_of
 from messaging.journeys.revisions import Shelf
 from messaging.journeys.stepping import LATE_NOTICED, SPREAD_MAX, spread
 from messaging.notices import EventRow
-from messaging.records import as_list, as_rows, encoded, rowset
+from messaging.records import encoded, rowset
 
 KEY_LENGTH_MAX = 120
 
@@ -44,7 +44,7 @@ async def enrol(revision: int, journey: Journey, entries: Sequence[Entry], *, no
     if not entries:
         return 0
     rows = [_row(revision, journey, entry, now) for entry in entries]
-    return len(await query(*_ENROL, as_rows(rows)))
+    return len(await _ENROL.query(rows))
 
 
 def _row(revision: int, journey: Journey, entry: Entry, now: int) -> dict[str, Any]:
@@ -118,12 +118,13 @@ _NUDGE = """
         ORDER BY e.id LOCK) AS f
     WHERE enrolment.id = f.id RETURNING enrolment.id
 """
-_NUDGE_BOTH = rowset(
-    _NUDGE, list_at="$3", list_of="text", customer_id="bigint", kind="text", at="bigint"
-)
-_NUDGE_TEXTS = (
-    _NUDGE_BOTH[0].replace("LOCK", "FOR UPDATE OF e"),
-    _NUDGE_BOTH[1].replace("LOCK", ""),
+_POSTGRES, _SQLITE = listed(_NUDGE, "text", place="$3")
+_NUDGE_THEM = rowset(
+    _POSTGRES.replace("LOCK", "FOR UPDATE OF e"),
+    _SQLITE.replace("LOCK", ""),
+    customer_id="bigint",
+    kind="text",
+    at="bigint",
 )
 
 
@@ -139,8 +140,6 @@ async def nudge(happened: Sequence[EventRow], shelf: Shelf, around: Around) -> i
     for word, customers in sorted(latest.items()):
         journeys = sorted(name for name, kinds in listeners.items() if word in kinds)
         if journeys:
-            rows = as_rows(
-                {"customer_id": c, "kind": word, "at": at} for c, at in customers.items()
-            )
-            woken += len(await query(*_NUDGE_TEXTS, rows, around.now, as_list(journeys)))
+            rows = [{"customer_id": c, "kind": word, "at": at} for c, at in customers.items()]
+            woken += len(await _NUDGE_THEM.query(rows, around.now, journeys))
     return woken

@@ -6,12 +6,13 @@ from loyalty.database import query
 from loyalty.identities import FRONTS
 from loyalty.instants import to_micros
 from loyalty.rules.consents import standing
+from loyalty.sql.lists import listed
 from messaging.journeys.registry import Around, Entry, check, entry
 from messaging.journeys.stepping import Enrolled, MessageState
 from messaging.notices import EventRow
 from messaging.policy.caps import DAY_US
 from messaging.policy.consent import CONFIRMING_PROOFS
-from messaging.records import as_list, as_rows, listed, rowset
+from messaging.records import rowset
 
 
 def message_key(enrolment_id: int, step: str) -> str:
@@ -32,9 +33,9 @@ async def message_states(asked: Mapping[int, str]) -> dict[int, MessageState]:
     """What has become of the messages of these steps, by enrolment."""
     if not asked:
         return {}
-    rows = as_rows({"id": i, "key": message_key(i, step)} for i, step in asked.items())
+    rows = [{"id": i, "key": message_key(i, step)} for i, step in asked.items()]
     return {
-        row["id"]: MessageState(row["state"], row["reason"]) for row in await query(*_STATES, rows)
+        row["id"]: MessageState(row["state"], row["reason"]) for row in await _STATES.query(rows)
     }
 
 
@@ -63,10 +64,8 @@ async def has_bought(enrolled: Sequence[Enrolled], _about: str, _around: Around)
 
 
 async def _bought_since(enrolled: Sequence[Enrolled], since: Mapping[int, int]) -> Set[int]:
-    rows = as_rows(
-        {"id": e.id, "customer_id": e.customer_id, "since": since[e.id]} for e in enrolled
-    )
-    return {row["id"] for row in await query(*_BOUGHT, rows)}
+    rows = [{"id": e.id, "customer_id": e.customer_id, "since": since[e.id]} for e in enrolled]
+    return {row["id"] for row in await _BOUGHT.query(rows)}
 
 
 @check("heard")
@@ -99,8 +98,8 @@ async def clicked(enrolled: Sequence[Enrolled], about: str, _around: Around) -> 
 
 
 async def _reacted(enrolled: Sequence[Enrolled], step: str, *, clicked_only: bool) -> Set[int]:
-    rows = as_rows({"id": e.id, "key": message_key(e.id, step)} for e in enrolled)
-    return {row["id"] for row in await query(*_SEEN, rows, int(clicked_only))}
+    rows = [{"id": e.id, "key": message_key(e.id, step)} for e in enrolled]
+    return {row["id"] for row in await _SEEN.query(rows, int(clicked_only))}
 
 
 _TOOK = rowset(
@@ -118,8 +117,8 @@ _TOOK = rowset(
 async def took(enrolled: Sequence[Enrolled], about: str, _around: Around) -> Set[int]:
     """An earlier step ended so: `took` about `ask=sent`."""
     step, _, edge = about.partition("=")
-    rows = as_rows({"id": e.id, "step": step, "edge": edge} for e in enrolled)
-    return {row["id"] for row in await query(*_TOOK, rows)}
+    rows = [{"id": e.id, "step": step, "edge": edge} for e in enrolled]
+    return {row["id"] for row in await _TOOK.query(rows)}
 
 
 _KINDS = listed(
@@ -133,7 +132,7 @@ _KINDS = listed(
 async def identities_of(customer_ids: Sequence[int]) -> dict[int, set[str]]:
     """By customer the kinds of her addresses; a confirmed e-mail counts as `confirmed` too."""
     found: dict[int, set[str]] = {}
-    for row in await query(*_KINDS, as_list(customer_ids)):
+    for row in await query(*_KINDS, customer_ids):
         kinds = found.setdefault(row["customer_id"], set())
         kinds.add(row["kind"])
         if row["kind"] == "email" and row["proof"] in CONFIRMING_PROOFS:
@@ -162,7 +161,7 @@ _CONSENTS = listed(
 async def agrees(enrolled: Sequence[Enrolled], _about: str, _around: Around) -> Set[int]:
     """She takes advertising by some channel."""
     said: dict[int, list[tuple[str, str, bool]]] = {}
-    for row in await query(*_CONSENTS, as_list([e.customer_id for e in enrolled])):
+    for row in await query(*_CONSENTS, [e.customer_id for e in enrolled]):
         fact = (row["purpose"], row["channel"], bool(row["granted"]))
         said.setdefault(row["customer_id"], []).append(fact)
     return {each.id for each in enrolled if any(standing(said.get(each.customer_id, ())).values())}
@@ -186,8 +185,8 @@ _AWAKE = rowset(
 async def silent(enrolled: Sequence[Enrolled], about: str, around: Around) -> Set[int]:
     """For so many days she has neither bought nor read anything."""
     since = around.now - int(about) * DAY_US
-    rows = as_rows({"id": e.id, "customer_id": e.customer_id} for e in enrolled)
-    awake = {row["id"] for row in await query(*_AWAKE, rows, since)}
+    rows = [{"id": e.id, "customer_id": e.customer_id} for e in enrolled]
+    awake = {row["id"] for row in await _AWAKE.query(rows, since)}
     return {each.id for each in enrolled} - awake
 
 
@@ -206,7 +205,7 @@ _UNUSED = rowset(
 async def code_unused(enrolled: Sequence[Enrolled], _about: str, around: Around) -> Set[int]:
     """The promo code that she was given is still good."""
     rows = [{"id": e.id, "code": str(e.data["code"])} for e in enrolled if e.data.get("code")]
-    return {row["id"] for row in await query(*_UNUSED, as_rows(rows), around.now)}
+    return {row["id"] for row in await _UNUSED.query(rows, around.now)}
 
 
 @entry("each")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence, Set
 
 from loyalty.database import query
+from loyalty.sql.lists import listed
 from messaging.journeys import stepping
 from messaging.journeys.carrying import answers
 from messaging.journeys.declaration import Check, Journey, Send
@@ -11,7 +12,6 @@ from messaging.journeys.revisions import Shelf
 from messaging.journeys.rows import COLUMNS, enrolled
 from messaging.journeys.stepping import Enrolled, Known
 from messaging.outbox import Claimed
-from messaging.records import as_list, listed
 
 _ENROLMENTS = listed(f"SELECT {COLUMNS}, ended_at FROM enrolment WHERE id IN {{list}}")  # noqa: S608
 
@@ -21,7 +21,7 @@ async def needless(messages: Sequence[Claimed], shelf: Shelf, around: Around) ->
     by_enrolment = {m.enrolment_id: m.id for m in messages if m.enrolment_id is not None}
     over: set[int] = set()
     asked: dict[int, tuple[Enrolled, Journey, Sequence[Check]]] = {}
-    for row in await query(*_ENROLMENTS, as_list(sorted(by_enrolment))):
+    for row in await query(*_ENROLMENTS, sorted(by_enrolment)):
         found = shelf.of(row["journey"], row["revision"], row["step"])
         if row["ended_at"] is not None:
             over.add(by_enrolment[row["id"]])

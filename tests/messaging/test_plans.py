@@ -14,9 +14,9 @@ STATEMENTS = {
     "claim": outbox._CLAIM_DUE[0],
     "rivals": outbox._CLAIM_RIVALS[0],
     "renew": outbox._RENEW[0],
-    "begin": attempts._BEGIN[0],
-    "record messages": attempts._RECORD_MESSAGES[0],
-    "record attempts": attempts._RECORD_ATTEMPTS[0],
+    "begin": attempts._BEGIN.postgres,
+    "record messages": attempts._RECORD_MESSAGES.postgres,
+    "record attempts": attempts._RECORD_ATTEMPTS.postgres,
     "relieved": attempts._RELIEVED[0],
     "turn has come": attempts._TURN_HAS_COME[0],
     "let go": mailings._LET_GO[0],
@@ -64,6 +64,6 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
 async def test_sqlite_finds_a_customers_waiting_messages_by_its_index(db: str) -> None:
     text = f"EXPLAIN QUERY PLAN {outbox._CLAIM_RIVALS[1]}"
-    rows = await query(text, None, "[1, 2]", 1, "me", 2)
+    rows = await query(text, None, [1, 2], 1, "me", 2)
     told = " ".join(row["detail"] for row in rows)
     assert "message_rivals (customer_id=?)" in told

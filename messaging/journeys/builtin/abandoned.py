@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loyalty.database import query
 from loyalty.instants import to_micros
 from messaging.journeys.declaration import (
     DAY,
@@ -27,7 +26,7 @@ from messaging.journeys.stepping import Enrolled
 from messaging.notices import EventRow
 from messaging.policy.advertising import Drugs, named
 from messaging.policy.caps import DAY_US
-from messaging.records import as_rows, rowset
+from messaging.records import rowset
 from messaging.templates.saving import catalogue_drugs
 
 PRODUCTS = 5
@@ -155,9 +154,9 @@ async def _items(since: Mapping[int, int], kind: str) -> dict[int, dict[str, str
 
     A prescription medicine is left out: it is not advertised.
     """
-    rows = as_rows({"customer_id": c, "since": at} for c, at in sorted(since.items()))
+    rows = [{"customer_id": c, "since": at} for c, at in sorted(since.items())]
     found: dict[int, dict[str, str]] = {}
-    for row in await query(*_EVENTS, rows, kind):
+    for row in await _EVENTS.query(rows, kind):
         told = json.loads(row["payload"])
         items = {
             str(item.get("sku", ""))[:64]: str(item.get("name", ""))[:200]
@@ -169,9 +168,7 @@ async def _items(since: Mapping[int, int], kind: str) -> dict[int, dict[str, str
         else:  # taken out of the favourites again
             found[row["customer_id"]] = {s: name for s, name in known.items() if s not in items}
     skus = sorted({sku for items in found.values() for sku in items})
-    barred = {
-        row["sku"] for row in await query(*_NOT_ADVERTISED, as_rows({"sku": s} for s in skus))
-    }
+    barred = {row["sku"] for row in await _NOT_ADVERTISED.query([{"sku": s} for s in skus])}
     return {
         customer: {sku: name for sku, name in items.items() if name and sku not in barred}
         for customer, items in found.items()

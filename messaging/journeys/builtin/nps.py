@@ -10,6 +10,7 @@ from loyalty.database import query
 from loyalty.instants import from_micros, to_micros
 from loyalty.rules.promo_codes import grouped
 from loyalty.rules.surveys import NPS, Survey, group_of
+from loyalty.sql.lists import listed
 from loyalty.surveys import Handout
 from messaging.i18n import DEFAULT_LANGUAGE
 from messaging.journeys.declaration import (
@@ -29,7 +30,6 @@ from messaging.journeys.facts import each_event
 from messaging.journeys.registry import Around, Entry, action, check, entry, words
 from messaging.journeys.stepping import Enrolled
 from messaging.notices import EventRow
-from messaging.records import as_list, listed
 from messaging.survey_words import option_words
 from messaging.tasks import NewTask, open_tasks
 
@@ -98,7 +98,7 @@ _ASKED_LATELY = listed(
 @entry("nps")
 async def customers_to_ask(happened: Sequence[EventRow], around: Around) -> Sequence[Entry]:
     """Who was not asked within 90 days; of several receipts the first one asks."""
-    people = as_list(sorted({event.customer_id for event in happened}))
+    people = sorted({event.customer_id for event in happened})
     since = to_micros(around.at + ASKING_LIVES - ASKED_AGAIN_AFTER)
     asked = {row["customer_id"] for row in await query(*_ASKED_LATELY, people, since)}
     return await each_event([e for e in happened if e.customer_id not in asked], around)
@@ -131,7 +131,7 @@ _STANDING = listed("SELECT id FROM receipt WHERE id IN {list} AND state = 'commi
 async def receipt_stands(enrolled: Sequence[Enrolled], _about: str, _around: Around) -> Set[int]:
     """The receipt that let her in was neither cancelled nor returned as a whole."""
     ids = [int(each.data["receipt_id"]) for each in enrolled if "receipt_id" in each.data]
-    standing = {row["id"] for row in await query(*_STANDING, as_list(ids))}
+    standing = {row["id"] for row in await query(*_STANDING, ids)}
     return {each.id for each in enrolled if each.data.get("receipt_id") in standing}
 
 
@@ -141,7 +141,7 @@ _SCORES = listed("SELECT id, score FROM survey_sheet WHERE id IN {list} AND scor
 @check("nps_group")
 async def nps_group(enrolled: Sequence[Enrolled], about: str, _around: Around) -> Set[int]:
     """By the score as it stands now: promoter, passive or detractor."""
-    sheets = as_list([int(each.data["sheet"]) for each in enrolled])
+    sheets = [int(each.data["sheet"]) for each in enrolled]
     scores = {row["id"]: row["score"] for row in await query(*_SCORES, sheets)}
     groups = {sheet: group_of(score) for sheet, score in scores.items()}
     return {each.id for each in enrolled if groups.get(int(each.data["sheet"])) == about}

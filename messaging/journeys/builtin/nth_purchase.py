@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from loyalty.database import query
 from loyalty.instants import to_micros
 from messaging.journeys.declaration import DAY, Branch, Check, Journey, OnEvent, Reward, Send
 from messaging.journeys.registry import Around, Entry, check, entry
 from messaging.journeys.stepping import Enrolled
 from messaging.notices import EventRow
-from messaging.records import as_rows, rowset
+from messaging.records import rowset
 
 COUNTS = (5, 10, 25, 50, 100)
 
@@ -50,7 +49,7 @@ _NTH = rowset(
 async def round_numbers(happened: Sequence[EventRow], around: Around) -> Sequence[Entry]:
     """Those whose purchase makes a round number. Each number is kept once for a customer."""
     receipts = {event.payload.get("receipt_id"): event for event in happened}
-    rows = await query(*_NTH, as_rows({"id": i} for i in receipts if isinstance(i, int)))
+    rows = await _NTH.query([{"id": i} for i in receipts if isinstance(i, int)])
     return [
         Entry(
             customer_id=row["customer_id"],
@@ -83,4 +82,4 @@ async def purchase_undone(enrolled: Sequence[Enrolled], _about: str, _around: Ar
     rows: list[Mapping[str, Any]] = [
         {"id": each.id, "receipt_id": each.data.get("receipt_id")} for each in enrolled
     ]
-    return {row["id"] for row in await query(*_UNDONE, as_rows(rows))}
+    return {row["id"] for row in await _UNDONE.query(rows)}

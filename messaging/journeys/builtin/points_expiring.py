@@ -12,7 +12,7 @@ from messaging.journeys.paging import PAGE
 from messaging.journeys.registry import Around, Entry, scan, words
 from messaging.journeys.stepping import Enrolled
 from messaging.policy.caps import DAY_US
-from messaging.records import as_rows, rowset
+from messaging.records import rowset
 
 POINTS_MIN = 20
 """Fewer are worth no message."""
@@ -101,7 +101,7 @@ async def left(enrolled: Sequence[Enrolled], around: Around) -> Mapping[int, dic
         for each in enrolled
     ]
     found = {}
-    for row in await query(*_LEFT, as_rows(rows), around.now):
+    for row in await _LEFT.query(rows, around.now):
         points = int(row["points"])
         if points >= POINTS_MIN:
             worth = points * rules.points_minor

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from loyalty.database import query
+from loyalty.sql.lists import listed
 from messaging.journeys.declaration import (
     DAY,
     END,
@@ -24,7 +25,6 @@ from messaging.journeys.paging import entry_of, so_long_ago
 from messaging.journeys.registry import Around, Entry, entry, scan, words
 from messaging.journeys.stepping import Enrolled
 from messaging.notices import EventRow
-from messaging.records import as_list, listed
 
 PRODUCTS = 3
 
@@ -96,7 +96,7 @@ _LEFT_ALONE = listed(
 @entry("back_again")
 async def back_again(happened: Sequence[EventRow], around: Around) -> Sequence[Entry]:
     """Those who buy and had been left alone."""
-    rows = await query(*_LEFT_ALONE, as_list(sorted({event.customer_id for event in happened})))
+    rows = await query(*_LEFT_ALONE, sorted({event.customer_id for event in happened}))
     left_alone = {row["customer_id"] for row in rows}
     return await each_event([e for e in happened if e.customer_id in left_alone], around)
 
