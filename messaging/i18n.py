@@ -93,7 +93,6 @@ def plural_tag(language: str, n: int) -> str:
     return str(locale(supported(language)).plural_form(abs(n)))
 
 
-@lru_cache(maxsize=4096)  # messages of a day have many numbers in common
 def number(language: str, value: int) -> str:
     """As `format_decimal` of Babel writes a whole number, in a fiftieth of the time."""
     return f"{value:,}".replace(",", _thousands(supported(language)))

@@ -205,18 +205,15 @@ class Tally:
         for what, rule in self._caps.binding(sort):
             if rule.limit == 0:
                 return Full(rule.name, None)
-            newest = self._counted(what)
+            newest = self._newest.get(what)
+            if newest is None:
+                newest = self._newest[what] = self._counted(what)
             if len(newest) >= rule.limit and newest[rule.limit - 1] + rule.window_us > opens:
                 last, opens = rule.name, newest[rule.limit - 1] + rule.window_us
         return Full(last, opens) if opens > now else Free()
 
     def _counted(self, what: int) -> list[int]:
-        newest = self._newest.get(what)
-        if newest is None:
-            counting = self._caps.counting
-            newest = [
-                c.at for c in self._contacts if what in counting((c.topic, c.channel, c.kind))
-            ]
-            newest.sort(reverse=True)
-            self._newest[what] = newest
-        return newest
+        counting = self._caps.counting
+        ats = [c.at for c in self._contacts if what in counting((c.topic, c.channel, c.kind))]
+        ats.sort(reverse=True)
+        return ats

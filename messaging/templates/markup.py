@@ -13,6 +13,7 @@ from messaging.templates.problems import Flaw
 
 LINK = re.compile(r"(?:https?://[^\s/]|mailto:[^\s@]|tel:\+?\d)[^\s]*", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z-]+=\"[^\"<>]*\")*)\s*(/?)>")
+_ANGLED = re.compile(r"<[^<>]*>")
 _ATTRIBUTE = re.compile(r"([a-zA-Z-]+)=\"([^\"<>]*)\"")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _TELEGRAM_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
@@ -68,22 +69,26 @@ Fault = tuple[Flaw, str, int]
 
 def is_clean(markup: str, subset: Subset) -> bool:
     """Whether there is surely nothing wrong: `faults` finds out about the rest."""
-    tags = [found[0] for found in _TAG.finditer(markup)]
+    tags = _ANGLED.findall(markup)
     if len(tags) < markup.count("<") or _has_bare_ampersand(markup, subset):
         return False
-    bare = []
-    for tag in tags:
-        if _of_tag(tag, subset):
-            return False
-        space = tag.find(" ")
-        bare.append(tag if space < 0 else tag[:space] + ">")
-    return _is_balanced(tuple(bare), subset)
+    together = "".join(tags)
+    if len(together.split()) < 2:
+        return not _flaws(together, subset)
+    if any(_of_tag(tag, subset) for tag in tags):  # attributes are each message's own
+        return False
+    return Flaw.TAG_UNBALANCED not in _flaws("".join(map(_without_attributes, tags)), subset)
 
 
 @lru_cache(maxsize=4096)
-def _is_balanced(tags: tuple[str, ...], subset: Subset) -> bool:
-    """Tags without their attributes: a template writes the same ones in each of its messages."""
-    return all(flaw is not Flaw.TAG_UNBALANCED for flaw, *_ in faults("".join(tags), subset))
+def _flaws(tags: str, subset: Subset) -> frozenset[Flaw]:
+    """Of tags without a text between them: a template writes the same ones in each message."""
+    return frozenset(flaw for flaw, *_ in faults(tags, subset))
+
+
+def _without_attributes(tag: str) -> str:
+    name, *attributes = tag.split(None, 1)
+    return f"{name}>" if attributes else name
 
 
 def faults(markup: str, subset: Subset, *, balanced: bool = True) -> Iterator[Fault]:
@@ -117,7 +122,8 @@ def faults(markup: str, subset: Subset, *, balanced: bool = True) -> Iterator[Fa
 def _of_tag(tag: str, subset: Subset) -> tuple[tuple[Flaw, str], ...]:
     """What is wrong with one tag by itself. The same few come back in every message."""
     found = _TAG.fullmatch(tag)
-    assert found is not None
+    if found is None:
+        return ((Flaw.BARE_CHARACTER, tag[:_SHOWN]),)
     name = found[2].lower()
     void = name in subset.void
     if name not in subset.tags or (found[4] and not void) or (found[1] and (void or found[3])):

@@ -16,7 +16,7 @@ from messaging.channels.email.tokens import Tokens
 from messaging.templates import CHANNELS, Body, Reader, TemplateError
 from messaging.templates.book import built_in
 from messaging.templates.definition import Template, Variable
-from messaging.templates.markup import EMAIL, TELEGRAM, faults
+from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults, is_clean
 from messaging.templates.samples import usual
 from messaging.templates.values import values_of
 
@@ -126,3 +126,20 @@ def test_any_context_gives_a_body_or_a_template_error(
     assert isinstance(body.plain, str)
     body.html.encode()  # no half of a character is left
     body.subject.encode()
+
+
+MARKUP = ("<b>", "</b>", "<i>", "</i>", "<p>", "</p>", "<br>", "<br/>", "<a>", "</a>", "<img>",
+          "< b>", "<b >", "<b x>", '<a href="https://a.example">', '<a\thref="https://a.example">',
+          '<a href="https://a.example" href="https://b.example">', '<a\nonclick="x">', "<span>",
+          '<a href="javascript:x">', '<td align="left">', "<td\tx>", "<3", ">", "<", "&", "&amp;",
+          "&nbsp;", " ", "\n", "слово")  # fmt: skip
+"""What a text may be glued from: right, wrong, and nearly right."""
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    markup=st.lists(st.sampled_from(MARKUP), max_size=7).map("".join),
+    subset=st.sampled_from((TELEGRAM, EMAIL)),
+)
+def test_what_is_found_clean_at_a_glance_has_no_faults(markup: str, subset: Subset) -> None:
+    assert is_clean(markup, subset) == (not list(faults(markup, subset)))
