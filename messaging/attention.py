@@ -41,7 +41,7 @@ class _Mark:
     rounds: int = ROUNDS
 
 
-# Both walk the index on (channel, address).
+# Both walk the index attempt_chat_address.
 _SEEN = rowset(
     """
     SELECT a.id, r.at, a.state FROM {rows} JOIN attempt a

@@ -39,7 +39,6 @@ from messaging.outbox import Claimed, Recipient
 from messaging.pacing import LocalPacer, Pacer
 from messaging.policy.habits import Record
 from messaging.policy.retries import RetryRules
-from messaging.push_subscriptions import ADDRESS_KIND as BROWSER
 from messaging.room import Room
 from messaging.sending import Sending
 from messaging.suppressions import suppress
@@ -284,7 +283,7 @@ class Dispatcher:
             locked,
             at=at,
             horizon=self._policies.horizon,
-            browsers=BROWSER in self._channels,
+            kinds=self._kinds_of(messages),
         )
         if self._journeys is not None and any(m.enrolment_id is not None for m in messages):
             facts = replace(facts, needless=await self._journeys.needless(messages))
@@ -309,6 +308,14 @@ class Dispatcher:
             else:
                 self._turns[each.message.id] = time.monotonic() + wait
         return [each for each in decided if isinstance(each, Held)], tries
+
+    def _kinds_of(self, messages: Sequence[Claimed]) -> list[str]:
+        """The kinds of addresses that these messages may go to."""
+        named = {name for message in messages for name in message.channels}
+        any_channel = not all(message.channels for message in messages)
+        return [
+            kind for kind, channel in self._channels.items() if any_channel or channel.name in named
+        ]
 
     def _keep_those_that_wait(self, settled: Sequence[Held], tries: Sequence[Try]) -> None:
         """Everything claimed but not decided stays: for its provider or its recipient's turn."""

@@ -22,6 +22,7 @@ from messaging.policy.fronts import Front
 from messaging.policy.habits import Record
 from messaging.policy.quiet_hours import QuietHours
 from messaging.preferences import WISHES, wishes
+from messaging.push_subscriptions import ADDRESS_KIND as BROWSER
 from messaging.push_subscriptions import subscriptions_of
 
 NO_QUIET = QuietHours(begin=0, end=0)
@@ -130,13 +131,18 @@ def _customers(messages: Sequence[Claimed], *, pressing: bool = False) -> list[i
 # The newest address of a kind is the one she uses; the chat's threads tell when she was there.
 # CASE: no planner turns another kind's value into a number.
 _ADDRESSES = listed(
-    """
+    listed(
+        """
     SELECT i.customer_id, i.kind, i.value, i.proof, t.seen_at
     FROM identity i LEFT JOIN chat_thread t
         ON t.id = CASE WHEN i.kind = 'webchat' THEN CAST(i.value AS BIGINT) END
-    WHERE i.customer_id IN {list} AND i.kind <> 'card' AND i.ended_at IS NULL
+    WHERE i.customer_id IN {list} AND i.kind IN {kinds} AND i.ended_at IS NULL
     ORDER BY i.customer_id, i.id DESC
     """
+    ),
+    "text",
+    place="$2",
+    name="kinds",
 )
 _CONSENTS = listed(
     """
@@ -176,14 +182,14 @@ async def load_base() -> dict[str, Record]:
 
 
 async def load_facts(
-    messages: Sequence[Claimed], locked: Locked, *, at: int, horizon: int, browsers: bool = True
+    messages: Sequence[Claimed], locked: Locked, *, at: int, horizon: int, kinds: Sequence[str]
 ) -> Facts:
     """Read what concerns these messages: at an instant, with contacts as far back as `horizon`.
 
-    Both in microseconds. With `browsers` also those that take notifications.
+    Both in microseconds. Of the customers' addresses those of these `kinds`.
     """
     ids = _customers(messages)
-    people, opt_ins = await _people(ids, locked, at - horizon, browsers) if ids else ({}, {})
+    people, opt_ins = await _people(ids, locked, at - horizon, kinds) if ids else ({}, {})
     addresses = [(f.kind, f.value) for person in people.values() for f in person.addresses]
     addresses += [(m.address_kind, m.address) for m in messages if m.customer_id is None]
     mailed = [(m, _addresses_of(m, people)) for m in messages if m.mailing]
@@ -205,13 +211,13 @@ def _addresses_of(message: Claimed, people: Mapping[int, Person]) -> list[Addres
 
 
 async def _people(
-    ids: Sequence[int], locked: Locked, since: int, browsers: bool
+    ids: Sequence[int], locked: Locked, since: int, kinds: Sequence[str]
 ) -> tuple[dict[int, Person], dict[str, OptIn]]:
     rows, rest = list(locked.rows), sorted({*ids}.difference(locked.ids))
     if rest:
         rows += await query(*_PEOPLE, rest)
-    addresses, opt_ins = await _addresses(ids)
-    if browsers:
+    addresses, opt_ins = await _addresses(ids, kinds)
+    if BROWSER in kinds:
         for customer_id, fronts in (await subscriptions_of(ids)).items():
             addresses.setdefault(customer_id, []).extend(fronts)
     contacts: dict[int, list[tuple[int, Contact]]] = defaultdict(list)
@@ -248,10 +254,12 @@ async def _rows(text: tuple[str, str], customers: Sequence[int], *args: int) -> 
     return await query(*text, customers, *args) if customers else ()
 
 
-async def _addresses(ids: Sequence[int]) -> tuple[dict[int, list[Front]], dict[str, OptIn]]:
+async def _addresses(
+    ids: Sequence[int], kinds: Sequence[str]
+) -> tuple[dict[int, list[Front]], dict[str, OptIn]]:
     addresses: dict[int, list[Front]] = defaultdict(list)
     opt_ins: dict[str, OptIn] = {}
-    for customer_id, kind, value, proof, seen_at in await query(*_ADDRESSES, ids):
+    for customer_id, kind, value, proof, seen_at in await query(*_ADDRESSES, ids, kinds):
         addresses[customer_id].append(Front(kind, value, seen_at or 0))
         if kind == "email" and proof in CONFIRMING_PROOFS:
             opt_ins[value] = OptIn.CONFIRMED

@@ -4,16 +4,21 @@ _POSTGRES = "= ANY ({place}::{kind}[])"
 _SQLITE = "IN (SELECT value FROM json_each({place}))"
 
 
-def listed(text: str, kind: str = "bigint", *, place: str = "$1") -> tuple[str, str]:
+def listed(
+    text: str | tuple[str, str], kind: str = "bigint", *, place: str = "$1", name: str = "list"
+) -> tuple[str, str]:
     """`text` for Postgres and for SQLite; its `IN {list}` means the list in `place`.
 
     `kind` is the elements' type in Postgres, where the list is an array: the planner then asks an
     index for each element. A subquery it may put behind a walk through the whole table, and by
-    what it knew of that when the plan was made (docs/decisions/0011).
+    what it knew of that when the plan was made (docs/decisions/0011). Of two lists the second is
+    called by another `name`.
     """
+    postgres, sqlite = (text, text) if isinstance(text, str) else text
+    asked = f"IN {{{name}}}"
     return (
-        text.replace("IN {list}", _POSTGRES.format(kind=kind, place=place)),
-        text.replace("IN {list}", _SQLITE.format(place=place)),
+        postgres.replace(asked, _POSTGRES.format(kind=kind, place=place)),
+        sqlite.replace(asked, _SQLITE.format(place=place)),
     )
 
 

@@ -85,7 +85,7 @@ class Attempt(Model):
 
     class Meta:
         table = "attempt"
-        indexes = (("message_id",), ("channel", "address"))
+        indexes = (("message_id",),)  # and those that are partial
 
 
 class Decision(Model):
