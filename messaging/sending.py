@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -66,7 +67,7 @@ class Sending:
         self._retries = retries
         self._many = many
         self._since = 0.0  # monotonic, when the oldest of the results came
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by message
         self._busy: dict[int, Recipient] = {}  # by message, until its outcome is written down
         self.results = Results()
 
@@ -80,10 +81,11 @@ class Sending:
 
     def start(self, chosen: Try, *, begun_at: int) -> None:
         """`begun_at`: when its contact was reserved (microseconds)."""
+        message = chosen.message
         task = asyncio.create_task(self._send(chosen, begun_at))
-        self._tasks.add(task)
-        self._busy[chosen.message.id] = chosen.message.recipient
-        task.add_done_callback(self._done)
+        self._tasks[message.id] = task
+        self._busy[message.id] = message.recipient
+        task.add_done_callback(partial(self._done, message.id))
 
     def written_down(self, outcomes: Sequence[Outcome]) -> None:
         """These outcomes, the oldest ones of `results`, need not be kept any longer."""
@@ -104,14 +106,14 @@ class Sending:
     async def finish(self, grace_s: float) -> None:
         """Let them end; those that take longer than `grace_s` seconds end as unknown."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
-        late = list(self._tasks)
+            await asyncio.wait(self._tasks.values(), timeout=grace_s)
+        late = list(self._tasks.values())
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    def _done(self, message_id: int, _task: asyncio.Task[None]) -> None:
+        del self._tasks[message_id]
         count = len(self.results.outcomes)
         if count == 1:
             self._since = time.monotonic()
@@ -146,9 +148,7 @@ class Sending:
 
         As `asyncio.timeout` would do it, with less ado.
         """
-        task = asyncio.current_task()
-        assert task is not None
-        late = False
+        task, late = self._tasks[chosen.message.id], False
 
         def too_late() -> None:
             nonlocal late
