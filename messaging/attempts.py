@@ -4,7 +4,6 @@
 message `unknown`, because the provider may have it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -24,14 +23,10 @@ AttemptState = Literal["sent", "failed", "unknown"]
 
 
 class Beginning(Struct, frozen=True, kw_only=True):
-    """A try about to be made. `cost` in millionths of the currency; `presses`: caps count it, as
-    of this topic and kind."""
+    """A try about to be made. `cost` in millionths of the currency; `presses`: caps count it."""
 
     attempt_id: int
     message_id: int
-    customer_id: int | None
-    topic: str
-    kind: str
     channel: str
     address_kind: str
     address: str
@@ -68,6 +63,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     error: str = ""
     habit_of: int | None = None
     channel: str = ""
+
+    @property
+    def is_plainly_sent(self) -> bool:
+        """Nothing more is to be said about it, and nothing follows."""
+        return self.state == "sent" and not self.reason and self.fallback_at is None
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -139,18 +139,13 @@ _BEGIN = rowset(
     body="text",
     cost="bigint",
 )
-_RESERVE = rowset(
+_RESERVE = listed(
     """
     INSERT INTO contact (message_id, customer_id, topic, kind, channel, at)
-    SELECT r.message_id, r.customer_id, r.topic, r.kind, r.channel, CAST($2 AS BIGINT)
-    FROM {rows} WHERE r.customer_id IS NOT NULL
+    SELECT id, customer_id, topic, kind, CAST($2 AS VARCHAR), CAST($3 AS BIGINT)
+    FROM message WHERE id IN {list} AND customer_id IS NOT NULL
     ON CONFLICT (message_id) DO UPDATE SET channel = excluded.channel, at = excluded.at
-    """,
-    message_id="bigint",
-    customer_id="bigint",
-    topic="text",
-    kind="text",
-    channel="text",
+    """
 )
 _DECIDE = rowset(
     """
@@ -176,9 +171,12 @@ async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) ->
     instant = to_micros(at)
     rows = await _BEGIN.query(beginnings, instant, owner, [b.message_id for b in beginnings])
     begun = {row["id"] for row in rows}
-    pressing = [b for b in beginnings if b.presses and b.attempt_id in begun]
-    if pressing:
-        await _RESERVE.query(pressing, instant + ARRIVES_WITHIN_US)
+    pressing: dict[str, list[int]] = {}
+    for each in beginnings:
+        if each.presses and each.attempt_id in begun:
+            pressing.setdefault(each.channel, []).append(each.message_id)
+    for channel, messages in sorted(pressing.items()):
+        await query(*_RESERVE, messages, channel, instant + ARRIVES_WITHIN_US)
     return begun
 
 
@@ -190,6 +188,16 @@ async def tell(verdicts: Sequence[Verdict], *, at: datetime) -> None:
 
 
 # A code is a secret that is hashed elsewhere: here it is wiped once nothing follows any more.
+# Most messages have been sent and that was that; it is less work to say so of all of them at once.
+_RECORD_SENT = listed(
+    """
+    UPDATE message SET state = 'sent', reason = '', lease_owner = '', lease_until = NULL,
+        fallback_at = NULL, closed_at = $2,
+        context = CASE WHEN template = 'sms_code' THEN '{}' ELSE context END
+    WHERE id IN {list} AND state || '' = 'sending' AND lease_owner = $3
+    RETURNING id, enrolment_id, state
+    """
+)
 _RECORD_MESSAGES = rowset(
     *listed(
         """
@@ -258,15 +266,15 @@ _TURN_HAS_COME = listed(
     AND topic <> 'service' AND reason LIKE 'capped:%' AND not_before + 0 > $2
     """
 )
-_HABIT = rowset(
-    """
+# By channel and customer: whoever else records waits in one order.
+_HABIT = """
     INSERT INTO habit (customer_id, channel, sent, seen)
-    SELECT r.customer_id, r.channel, r.sent, 0 FROM {rows} WHERE true
+    SELECT v, CAST($2 AS VARCHAR), COUNT(*), 0 FROM {customers} GROUP BY v ORDER BY v
     ON CONFLICT (customer_id, channel) DO UPDATE SET sent = habit.sent + excluded.sent
-    """,
-    customer_id="bigint",
-    channel="text",
-    sent="int",
+"""
+_HABITS = (
+    _HABIT.format(customers="unnest($1::bigint[]) AS e(v)"),
+    _HABIT.format(customers="(SELECT value AS v FROM json_each($1)) AS e"),
 )
 
 
@@ -277,8 +285,7 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
     instant = to_micros(at)
     by_id = sorted(outcomes, key=lambda outcome: outcome.message_id)
     async with transaction():
-        ids = [o.message_id for o in by_id]
-        recorded = await _RECORD_MESSAGES.query(map(_Ended.of, by_id), instant, owner, ids)
+        recorded = await _record_messages(owner, by_id, instant)
         own = {row["id"] for row in recorded}
         await rouse((r["enrolment_id"] for r in recorded if r["state"] != "queued"), at=instant)
         tried = [o for o in by_id if o.attempt_id is not None and o.message_id in own]
@@ -290,6 +297,16 @@ async def record(owner: str, outcomes: Sequence[Outcome], *, at: datetime) -> se
         over = [o for o in by_id if o.state in ("failed", "skipped") and not o.first]
         await _relieve([o.message_id for o in over], instant)
     return own
+
+
+async def _record_messages(owner: str, outcomes: Sequence[Outcome], instant: int) -> Sequence[Any]:
+    recorded = []
+    if sent := [o.message_id for o in outcomes if o.is_plainly_sent]:
+        recorded += await query(*_RECORD_SENT, sent, instant, owner)
+    if others := [o for o in outcomes if not o.is_plainly_sent]:
+        ids = [o.message_id for o in others]
+        recorded += await _RECORD_MESSAGES.query(map(_Ended.of, others), instant, owner, ids)
+    return recorded
 
 
 async def _relieve(over: Sequence[int], instant: int) -> None:
@@ -318,11 +335,9 @@ async def _press(tried: Sequence[Outcome], instant: int) -> None:
     felt = [o for o in tried if o.attempt_state in ("sent", "unknown")]
     if late := [o.message_id for o in felt if o.late]:
         await query(*_PRESSED, late, instant)
-    went = [o for o in felt if o.attempt_state == "sent" and o.habit_of]
-    sent = Counter((o.habit_of, o.channel) for o in went)
-    if sent:
-        rows = [
-            {"customer_id": customer_id, "channel": channel, "sent": count}
-            for (customer_id, channel), count in sorted(sent.items())
-        ]
-        await _HABIT.query(rows)
+    went: dict[str, list[int]] = {}
+    for each in felt:
+        if each.attempt_state == "sent" and each.habit_of:
+            went.setdefault(each.channel, []).append(each.habit_of)
+    for channel, customers in sorted(went.items()):
+        await query(*_HABITS, customers, channel)

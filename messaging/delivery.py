@@ -20,9 +20,6 @@ def beginning(chosen: Try) -> Beginning:
     return Beginning(
         attempt_id=outgoing.attempt_id,
         message_id=outgoing.message_id,
-        customer_id=chosen.message.customer_id,
-        topic=chosen.message.topic,
-        kind=chosen.message.kind,
         channel=chosen.channel.name,
         address_kind=outgoing.address_kind,
         address=outgoing.address,

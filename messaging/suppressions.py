@@ -87,7 +87,7 @@ async def standing(addresses: Sequence[tuple[str, str]], *, at: int) -> list[Sup
     """What holds now (`at` in microseconds) of these addresses (kind, address)."""
     if not addresses:
         return []
-    rows = [{"kind": kind, "address": address} for kind, address in sorted(set(addresses))]
+    rows = [{"kind": kind, "address": address} for kind, address in set(addresses)]
     return [
         Suppressed(
             address_kind=row["address_kind"],

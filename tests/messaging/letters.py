@@ -57,9 +57,6 @@ async def send(
     beginning = Beginning(
         attempt_id=attempt_id,
         message_id=claimed.id,
-        customer_id=claimed.customer_id,
-        topic=claimed.topic,
-        kind=claimed.kind,
         channel=channel,
         address_kind=where["kind"],
         address=where["address"],

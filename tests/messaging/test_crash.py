@@ -182,8 +182,7 @@ class TestLeases:
         await enqueue([code()], at=clock.now())
         [claimed] = await self.claim(clock)
         beginning = tries.Beginning(
-            attempt_id=1, message_id=claimed.id, customer_id=claimed.customer_id,
-            topic=claimed.topic, kind=claimed.kind,
+            attempt_id=1, message_id=claimed.id,
             channel="sms", address_kind="phone", address="+1",
         )  # fmt: skip
         assert await tries.begin("somebody else", [beginning], at=clock.now()) == set()

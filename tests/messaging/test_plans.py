@@ -15,6 +15,8 @@ STATEMENTS = {
     "rivals": outbox._CLAIM_RIVALS[0],
     "renew": outbox._RENEW[0],
     "begin": attempts._BEGIN.postgres,
+    "reserve": attempts._RESERVE[0],
+    "record sent": attempts._RECORD_SENT[0],
     "record messages": attempts._RECORD_MESSAGES.postgres,
     "record attempts": attempts._RECORD_ATTEMPTS.postgres,
     "relieved": attempts._RELIEVED[0],

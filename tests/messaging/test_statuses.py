@@ -31,8 +31,7 @@ async def send(
         "me",
         [
             Beginning(
-                attempt_id=attempt_id, message_id=claimed.id, customer_id=claimed.customer_id,
-                topic=claimed.topic, kind=claimed.kind, channel=channel,
+                attempt_id=attempt_id, message_id=claimed.id, channel=channel,
                 address_kind="phone", address="+79001234567", presses=True,
             )
         ],
