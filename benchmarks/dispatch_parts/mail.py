@@ -117,7 +117,7 @@ async def _rates(
     rounds: int,
     scale: float,
 ) -> dict[str, list[float]]:
-    count = int(6_000 * scale)
+    count = int(15_000 * scale)
     prebuilt = _prebuilt(count)
     spent = Spent(ServerCpu(workers[0].pid, base.raw))
 
