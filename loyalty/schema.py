@@ -61,7 +61,8 @@ def append_only(table: str) -> RunSQLPerDialect:
 class ForgetIndex(RemoveIndex):
     """The models have this index no more; a `sql` beside it drops it from the database.
 
-    Tortoise's own (1.1) looks for it where it has just taken it out, and fails.
+    Tortoise's own looks for its name in the models as they were before, of which `app.database`
+    keeps no copy.
     """
 
     async def database_forward(self, *_: Any, **__: Any) -> None:

@@ -11,9 +11,14 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from app.database import APPS, MIGRATIONS_CONFIG, database, pending_migrations
 from loyalty.database import connection, dialect, query
 from loyalty.instants import to_micros
+from loyalty.schema import ForgetIndex
 from tests.backends import Backend
 
-FORWARD = (ops.AddField, ops.AddIndex, ops.CreateModel, ops.RunPython, ops.RunSQL)
+FORWARD = (
+    ops.AddField, ops.AddIndex, ops.CreateModel, ops.RunPython, ops.RunSQL, ForgetIndex,
+)  # fmt: skip
+GIVEN_UP = {"idx_attempt_channel_4dff17"}
+"""Indexes that a later migration drops on purpose."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -103,7 +108,7 @@ async def test_migrating_a_filled_database_keeps_its_rows(tmp_path: Path) -> Non
         indexes = await _indexes()
     async with database(url):
         assert await _counts() == before
-        assert indexes <= await _indexes()
+        assert indexes - await _indexes() == GIVEN_UP
         assert (await query("SELECT name FROM customer"))[0]["name"] == "Анна"
 
 
