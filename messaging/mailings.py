@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from loyalty.database import query
-from loyalty.sql.lists import listed
+from loyalty.sql.lists import listed, looked_up
 from messaging.outbox import Claimed
 from messaging.records import rowset
 
@@ -17,11 +17,17 @@ Address = tuple[str, str]
 
 _PLACES = {"message_id": "bigint", "mailing": "text", "address_kind": "text", "address": "text"}
 _TAKEN = rowset(
-    """
-    SELECT r.message_id, r.address_kind, r.address FROM {rows} JOIN mailing_address t
-    ON t.mailing = r.mailing AND t.address_kind = r.address_kind AND t.address = r.address
-    WHERE t.message_id <> r.message_id
-    """,
+    *looked_up(
+        """
+        SELECT r.message_id, r.address_kind, r.address FROM {rows} JOIN {t}
+        WHERE t.message_id <> r.message_id
+        """,
+        t=(
+            "mailing_address",
+            """t.mailing = r.mailing AND t.address_kind = r.address_kind
+            AND t.address = r.address""",
+        ),
+    ),
     **_PLACES,
 )
 # Sorted, so that two workers wait for each other in one order. Her own place is taken once more.

@@ -17,6 +17,7 @@ from loyalty.identities import normalise_email
 from loyalty.ids import next_id
 from loyalty.instants import from_micros, to_micros
 from loyalty.refusals import No, Refusal, refuse
+from loyalty.sql.lists import looked_up
 from messaging.i18n import LANGUAGES, gettext
 from messaging.links import Links
 from messaging.outbox import Draft, enqueue
@@ -81,11 +82,13 @@ _PROOF = """
     WHERE customer_id = $1 AND kind = 'email' AND value = $2 AND ended_at IS NULL
 """
 _STATES = rowset(
-    """
-    SELECT r.customer_id, r.address, MAX(o.confirmed_at) AS confirmed_at
-    FROM {rows} JOIN opt_in o ON o.customer_id = r.customer_id AND o.address = r.address
-    GROUP BY r.customer_id, r.address
-    """,
+    *looked_up(
+        """
+        SELECT r.customer_id, r.address, MAX(o.confirmed_at) AS confirmed_at
+        FROM {rows} JOIN {o} GROUP BY r.customer_id, r.address
+        """,
+        o=("opt_in", "o.customer_id = r.customer_id AND o.address = r.address"),
+    ),
     customer_id="bigint",
     address="text",
 )

@@ -18,7 +18,7 @@ from loyalty.conflicts import until_settled
 from loyalty.database import query, transaction
 from loyalty.ids import next_id
 from loyalty.instants import to_micros
-from loyalty.sql.lists import listed
+from loyalty.sql.lists import listed, looked_up
 from messaging.channels.webpush.endpoints import Services, read_keys
 from messaging.policy.fronts import Front
 
@@ -148,14 +148,18 @@ async def find(address: str) -> Subscription | None:
 
 # CASE: no planner turns another kind's value into a number.
 _OF_CUSTOMERS = listed(
-    """
-    SELECT i.customer_id, s.id, s.seen_at, i.value AS thread
-    FROM identity i JOIN push_subscription s
-        ON s.thread_id = CASE WHEN i.kind = 'webchat' THEN CAST(i.value AS BIGINT) END
-    WHERE i.customer_id IN {list} AND i.kind = 'webchat' AND i.ended_at IS NULL
-        AND s.ended_at IS NULL
-    ORDER BY s.seen_at DESC, s.id DESC
-    """
+    looked_up(
+        """
+        SELECT i.customer_id, s.id, s.seen_at, i.value AS thread FROM identity i JOIN {s}
+        WHERE i.customer_id IN {list} AND i.kind || '' = 'webchat' AND COALESCE(i.ended_at, 0) = 0
+        ORDER BY s.seen_at DESC, s.id DESC
+        """,
+        s=(
+            "push_subscription",
+            """s.thread_id = CASE WHEN i.kind = 'webchat' THEN CAST(i.value AS BIGINT) END
+            AND s.ended_at IS NULL""",
+        ),
+    )
 )
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from loyalty.database import query
 from loyalty.ids import next_id
 from loyalty.instants import NEVER, from_micros, from_micros_or_never, to_micros
+from loyalty.sql.lists import looked_up
 from messaging.records import rowset
 
 LIFTABLE = frozenset(
@@ -73,11 +74,16 @@ async def lift(
 
 
 _STANDING = rowset(
-    """
-    SELECT DISTINCT s.address_kind, s.address, s.topic, s.reason, s.until
-    FROM {rows} JOIN suppression s ON s.address_kind = r.kind AND s.address = r.address
-    WHERE s.lifted_at IS NULL AND s.until > $2
-    """,
+    *looked_up(
+        """
+        SELECT DISTINCT s.address_kind, s.address, s.topic, s.reason, s.until
+        FROM {rows} JOIN {s} WHERE s.until > $2
+        """,
+        s=(
+            "suppression",
+            "s.address_kind = r.kind AND s.address = r.address AND s.lifted_at IS NULL",
+        ),
+    ),
     kind="text",
     address="text",
 )

@@ -1,4 +1,4 @@
-"""Many keys at once, given as one argument or found by a SELECT, for set-based SQL."""
+"""Many keys at once, given as one argument or found by a SELECT, and the rows that they look up."""
 
 _POSTGRES = "= ANY ({place}::{kind}[])"
 _SQLITE = "IN (SELECT value FROM json_each({place}))"
@@ -30,3 +30,18 @@ def found(
     An array for the same reason; SQLite has one writer and nothing to lock.
     """
     return f"= ANY (ARRAY({select} {lock}))", f"IN ({sqlite or select})"
+
+
+def looked_up(text: str, **tables: tuple[str, str]) -> tuple[str, str]:
+    """`text` for Postgres and for SQLite; its `JOIN {s}` means the rows `s` of a table, those that
+    fulfil a condition: `s=("suppression", "s.address = r.address")`.
+
+    In Postgres they are a subquery of each row before them: whatever the table was like when the
+    plan was made, it asks an index for each.
+    """
+    postgres = sqlite = text
+    for name, (table, condition) in tables.items():
+        rows = f"LATERAL (SELECT {name}.* FROM {table} {name} WHERE {condition} OFFSET 0) {name}"
+        postgres = postgres.replace(f"JOIN {{{name}}}", f"JOIN {rows} ON true")
+        sqlite = sqlite.replace(f"JOIN {{{name}}}", f"JOIN {table} {name} ON {condition}")
+    return postgres, sqlite
