@@ -32,6 +32,10 @@ class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
         return ""
 
 
+PLANS_LIVE_S = 60
+"""Seconds after which a statement is planned anew: what its tables are like may have changed."""
+
+
 def tortoise_config(url: str, *, pool_max: int = 10) -> dict[str, Any]:
     """Tortoise's configuration for `sqlite://PATH`, `sqlite://:memory:` or `postgres://…`."""
     return {
@@ -71,6 +75,7 @@ def _credentials(url: str, pool_max: int) -> dict[str, Any]:
             "minsize": 1,
             "maxsize": pool_max,
             "connection_class": _PlainConnection,
+            "max_cached_statement_lifetime": PLANS_LIVE_S,
             "server_settings": {
                 # Planning our short statements takes longer than running them, so they are planned
                 # once for all arguments, by index even while a table is still small: the plan is

@@ -1,14 +1,17 @@
 """A plan is made once (docs/decisions/0011), as a rule while the tables are small: it must not walk
 through a table, or through a whole queue, that is large by the time it is used."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from app.database import database
 from loyalty.database import query, transaction
 from messaging import attempts, facts, mailings, optin, outbox, suppressions
+from tests.backends import Backend
 
 STATEMENTS = {
     "claim": outbox._CLAIM_DUE[0],
@@ -73,3 +76,27 @@ async def test_sqlite_finds_a_customers_waiting_messages_by_its_index(db: str) -
     rows = await query(text, None, [1, 2], 1, "me", 2)
     told = " ".join(row["detail"] for row in rows)
     assert "message_rivals (customer_id=?)" in told
+
+
+def test_a_statement_is_planned_anew_after_a_while(
+    postgres: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.database.PLANS_LIVE_S", 0.2)
+    url = postgres.create()
+
+    async def prepared_twice() -> list[Any]:
+        async with database(url, migrate=False, pool_max=1):
+            times = []
+            for _ in range(2):
+                times += await query(
+                    "SELECT prepare_time FROM pg_prepared_statements "
+                    "WHERE statement LIKE '%ask for its own time%' -- ask for its own time"
+                )
+                await asyncio.sleep(0.5)
+            return times
+
+    try:
+        [first], [second] = asyncio.run(prepared_twice())
+    finally:
+        postgres.drop(url)
+    assert first < second
