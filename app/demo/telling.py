@@ -1,7 +1,6 @@
 """Tells a year of sales to the ledger, week by week, and writes the receipts beside it."""
 
 import heapq
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -165,7 +164,7 @@ _IDS = "SELECT key, id FROM ledger_transaction WHERE key IN (SELECT value FROM j
 
 async def _transaction_ids(commands: Sequence[Command]) -> dict[str, int]:
     keys = [command.key for command in commands if isinstance(command, Accrue | Redeem)]
-    return {row["key"]: row["id"] for row in await query(_IDS, None, json.dumps(keys))}
+    return {row["key"]: row["id"] for row in await query(_IDS, None, keys)}
 
 
 async def _write_receipts(part: Sequence[NumberedSale], ids: Mapping[str, int]) -> None:

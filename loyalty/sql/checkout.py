@@ -159,7 +159,7 @@ async def sale_facts(
 
 async def products(skus: Sequence[str]) -> str | None:
     """The column `products` alone."""
-    [row] = await query(PRODUCTS[0], PRODUCTS[1], _wanted(skus))
+    [row] = await query(*PRODUCTS, _wanted(skus))
     return row["products"]  # type: ignore[no-any-return]
 
 

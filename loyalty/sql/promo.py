@@ -39,22 +39,19 @@ SELECT c.code, c.campaign_id, c.customer_id AS holder_id, c.uses_max, c.taken,
   (SELECT MAX(g.ends_at) FROM {scopes} JOIN promo_guess AS g ON g.scope = {scope}
     WHERE g.wrong >= {most} AND g.ends_at > $6) AS guessing_until
 FROM (SELECT 1) AS one
-LEFT JOIN promo_code AS c ON c.code {listed}
+LEFT JOIN promo_code AS c ON c.code IN {{list}}
 LEFT JOIN promo_campaign AS p ON p.id = c.campaign_id
 """
-FACTS = (
-    _FACTS.format(
-        scopes="json_array_elements($5::json) AS e(row)",
-        scope="e.row ->> 0",
-        most="CAST(e.row ->> 1 AS INT)",
-        listed="= ANY($1::text[])",
+FACTS = listed(
+    (
+        _FACTS.format(
+            scopes="json_array_elements($5::json) AS e(row)",
+            scope="e.row ->> 0",
+            most="CAST(e.row ->> 1 AS INT)",
+        ),
+        _FACTS.format(scopes="json_each($5) AS e", scope="e.value ->> 0", most="e.value ->> 1"),
     ),
-    _FACTS.format(
-        scopes="json_each($5) AS e",
-        scope="e.value ->> 0",
-        most="e.value ->> 1",
-        listed="IN (SELECT value FROM json_each($1))",
-    ),
+    "text",
 )
 Scopes = Sequence[tuple[str, int]]
 """By what guesses are counted, and how many of them are too many."""
