@@ -4,7 +4,7 @@
 message `unknown`, because the provider may have it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -171,11 +171,8 @@ async def begin(owner: str, beginnings: Sequence[Beginning], *, at: datetime) ->
     instant = to_micros(at)
     rows = await _BEGIN.query(beginnings, instant, owner, [b.message_id for b in beginnings])
     begun = {row["id"] for row in rows}
-    pressing: dict[str, list[int]] = {}
-    for each in beginnings:
-        if each.presses and each.attempt_id in begun:
-            pressing.setdefault(each.channel, []).append(each.message_id)
-    for channel, messages in sorted(pressing.items()):
+    pressing = [b for b in beginnings if b.presses and b.attempt_id in begun]
+    for channel, messages in _by_channel((b.channel, b.message_id) for b in pressing):
         await query(*_RESERVE, messages, channel, instant + ARRIVES_WITHIN_US)
     return begun
 
@@ -335,9 +332,14 @@ async def _press(tried: Sequence[Outcome], instant: int) -> None:
     felt = [o for o in tried if o.attempt_state in ("sent", "unknown")]
     if late := [o.message_id for o in felt if o.late]:
         await query(*_PRESSED, late, instant)
-    went: dict[str, list[int]] = {}
-    for each in felt:
-        if each.attempt_state == "sent" and each.habit_of:
-            went.setdefault(each.channel, []).append(each.habit_of)
-    for channel, customers in sorted(went.items()):
+    went = ((o.channel, o.habit_of) for o in felt if o.attempt_state == "sent" and o.habit_of)
+    for channel, customers in _by_channel(went):
         await query(*_HABITS, customers, channel)
+
+
+def _by_channel(pairs: Iterable[tuple[str, int]]) -> list[tuple[str, list[int]]]:
+    """The ids of each channel; always in one order, for what is written in it is locked."""
+    found: dict[str, list[int]] = {}
+    for channel, id_ in pairs:
+        found.setdefault(channel, []).append(id_)
+    return sorted(found.items())
