@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import qrcode
 from aiohttp import web
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from admin.web import add_admin
 from app.database import database
@@ -306,14 +306,19 @@ async def test_a_scan_faster_than_the_page_waits_for_it(
     await expect(page.locator("#customer-name")).to_have_text("Анна")
 
 
-async def test_the_question_before_a_cancel_survives_a_new_list(
-    browser: Browser, pharmacy: Pharmacy
-) -> None:
+async def with_a_sale_to_cancel(browser: Browser, pharmacy: Pharmacy) -> tuple[Page, Locator]:
+    """At the till, R1 among the latest receipts; and the button that cancels it."""
     page = await at_the_till(browser, pharmacy)
     await scan(page, pharmacy.card_number)
     await sell(page, "R1", "1000")
     await page.click("#next")
-    cancel = page.locator("#recent-rows [data-number=R1] button.cancel")
+    return page, page.locator("#recent-rows [data-number=R1] button.cancel")
+
+
+async def test_the_question_before_a_cancel_survives_a_new_list(
+    browser: Browser, pharmacy: Pharmacy
+) -> None:
+    page, cancel = await with_a_sale_to_cancel(browser, pharmacy)
     before = await cancel.element_handle()
     await cancel.click()
     async with page.expect_response("**/till/api/recent"):
@@ -326,11 +331,7 @@ async def test_the_question_before_a_cancel_survives_a_new_list(
 async def test_the_question_before_a_cancel_ends_though_its_time_runs_out_while_it_is_drawn(
     browser: Browser, pharmacy: Pharmacy
 ) -> None:
-    page = await at_the_till(browser, pharmacy)
-    await scan(page, pharmacy.card_number)
-    await sell(page, "R1", "1000")
-    await page.click("#next")
-    cancel = page.locator("#recent-rows [data-number=R1] button.cancel")
+    page, cancel = await with_a_sale_to_cancel(browser, pharmacy)
     await expect(cancel).to_have_text("Отменить")
     await page.evaluate(  # of the question's five seconds each look at the clock takes 1.7
         "(real => { let looks = 0; performance.now = () => real() + 1700 * looks++; })"

@@ -182,9 +182,8 @@ class TestLeases:
         await enqueue([code()], at=clock.now())
         [claimed] = await self.claim(clock)
         beginning = tries.Beginning(
-            attempt_id=1, message_id=claimed.id,
-            channel="sms", address_kind="phone", address="+1",
-        )  # fmt: skip
+            attempt_id=1, message_id=claimed.id, channel="sms", address_kind="phone", address="+1"
+        )
         assert await tries.begin("somebody else", [beginning], at=clock.now()) == set()
         clock.advance(timedelta(seconds=60))
         assert await tries.begin("dead", [beginning], at=clock.now()) == set()
