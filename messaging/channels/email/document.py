@@ -38,9 +38,11 @@ _STYLES = {
 _DARK = """
 :root { color-scheme: light dark; }
 a { color: #00796b; }
+.page table { border-collapse: separate; }
+.words { border-radius: 12px; }
 @media (prefers-color-scheme: dark) {
   body, .page { background: #101314 !important; background-color: #101314 !important; }
-  .card, .card table { background: #1b2022 !important; background-color: #1b2022 !important; }
+  .words { background: #1b2022 !important; background-color: #1b2022 !important; }
   .words div { color: #e8eef0 !important; }
   .brand div, .foot div, .foot a { color: #9fb0b7 !important; }
   a:not(.button) { color: #4dd0b8 !important; }
@@ -62,19 +64,14 @@ _PAGE = """
     <mj-style>{style}</mj-style>
   </mj-head>
   <mj-body background-color="#eef2f3" css-class="page" width="600px">
-    <mj-section padding="24px 0 8px">
+    <mj-section padding="24px 0">
       <mj-column>
         <mj-text align="center" font-weight="bold" color="#5b6b73" css-class="brand"
-          >{brand}</mj-text>
-      </mj-column>
-    </mj-section>
-    <mj-section background-color="#ffffff" border-radius="12px" css-class="card">
-      <mj-column><mj-text css-class="words">@@content@@</mj-text></mj-column>
-    </mj-section>
-    <mj-section padding="8px 0 24px">
-      <mj-column>
+          padding="10px 25px 18px">{brand}</mj-text>
+        <mj-text css-class="words" container-background-color="#ffffff" padding="30px 25px"
+          >@@content@@</mj-text>
         <mj-text align="center" font-size="13px" line-height="20px" color="#5b6b73" css-class="foot"
-          >{footer}</mj-text>
+          padding="18px 25px 10px">{footer}</mj-text>
       </mj-column>
     </mj-section>
   </mj-body>

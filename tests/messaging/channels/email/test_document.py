@@ -47,6 +47,7 @@ def test_it_is_a_page_for_phones_and_for_the_dark() -> None:
     assert "supported-color-schemes" in page
     assert "fonts.googleapis" not in page
     assert max(map(len, page.split("\n"))) < 900
+    assert len(page) < 5_000, "it is sent with every mail"
 
 
 def test_its_foot_has_the_ways_out_that_there_are() -> None:
