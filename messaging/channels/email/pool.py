@@ -46,10 +46,11 @@ class _Turn:
     What it is given is a connection on which its envelope has been sent already, or None: any.
     """
 
-    __slots__ = ("given", "mail")
+    __slots__ = ("given", "mail", "until")
 
-    def __init__(self, mail: Mail) -> None:
+    def __init__(self, mail: Mail, until: float) -> None:
         self.mail = mail
+        self.until = until
         self.given: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
 
 
@@ -64,6 +65,8 @@ class Pool:
         self._rules = rules or PoolRules()
         self._in_use = 0
         self._waiting: deque[_Turn] = deque()
+        self._unserved: deque[_Turn] = deque()  # also those whose envelope has been sent
+        self._patience: asyncio.TimerHandle | None = None  # of the first of them
         self._idle: list[tuple[Connection, asyncio.TimerHandle]] = []
 
     async def send(self, mail: Mail) -> Reply:
@@ -96,20 +99,37 @@ class Pool:
         if self._in_use < self._rules.size:
             self._in_use += 1
             return None
-        turn = _Turn(mail)
+        turn = _Turn(mail, ready_by)
         self._waiting.append(turn)
+        self._unserved.append(turn)
+        self._watch()
         try:
-            async with asyncio.timeout_at(ready_by):
-                return await turn.given
-        except BaseException as error:
-            turn.given.cancel()
-            if not turn.given.cancelled():  # given in this very moment
-                if (connection := turn.given.result()) is not None:
+            return await turn.given
+        except asyncio.CancelledError:
+            given = turn.given
+            if given.done() and not given.cancelled() and given.exception() is None:
+                if (connection := given.result()) is not None:  # given in this very moment
                     connection.abort()
                 self._leave()
-            if isinstance(error, TimeoutError):
-                raise BusyError from None
             raise
+
+    def _watch(self) -> None:
+        """One timer is enough for all who wait: who has come first gives up first."""
+        while self._unserved and self._unserved[0].given.done():
+            self._unserved.popleft()
+        if self._patience is None and self._unserved:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_at(self._unserved[0].until, self._give_up)
+
+    def _give_up(self) -> None:
+        self._patience = None
+        now = asyncio.get_running_loop().time()
+        for turn in self._unserved:
+            if turn.until > now:
+                break
+            if not turn.given.done():
+                turn.given.set_exception(BusyError())
+        self._watch()
 
     def _leave(self) -> None:
         self._in_use -= 1

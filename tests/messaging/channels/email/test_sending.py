@@ -280,6 +280,27 @@ async def test_a_busy_pool_says_so(make_channel: MakeChannel) -> None:
     assert second == Failed("busy", False, retry_after_s=1.0, unasked=True)
 
 
+async def test_all_who_wait_too_long_are_told_so_and_who_comes_later_is_served(
+    make_channel: MakeChannel,
+) -> None:
+    inbox = Inbox()
+    inbox.delay_s["DATA"] = 0.8
+    async with serving(inbox) as port:
+        channel = make_channel(port, rules=PoolRules(size=1, ready_s=0.3, answer_s=3))
+        first = asyncio.create_task(channel.send(outgoing(1)))
+        early = [asyncio.create_task(channel.send(outgoing(n))) for n in (2, 3)]
+        await asyncio.sleep(0.25)
+        late = asyncio.create_task(channel.send(outgoing(4)))
+        assert {await each for each in early} == {
+            Failed("busy", False, retry_after_s=1.0, unasked=True)
+        }
+        assert not late.done()
+        inbox.delay_s.clear()
+        late.cancel()
+        assert isinstance(await first, Sent)
+        assert isinstance(await channel.send(outgoing(5)), Sent)
+
+
 # Getting in.
 
 
