@@ -14,8 +14,8 @@ import secrets
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,25 @@ def cpu_s(pid: int) -> float:
         return 0.0
     values = stat.rsplit(")", 1)[1].split()
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def machine_busy(shares: list[float]) -> Iterator[None]:
+    """Add to `shares` how much of all its processors the machine uses meanwhile (Linux; else 0)."""
+    before = _machine_ticks()
+    yield
+    worked, idled = (now - then for now, then in zip(_machine_ticks(), before, strict=True))
+    shares.append(worked / max(1, worked + idled))
+
+
+def _machine_ticks() -> tuple[int, int]:
+    """Of all processors so far: at work, or taken by a neighbour of the machine; and idle."""
+    try:
+        line = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return 0, 0
+    user, nice, system, idle, waiting, *interrupts = map(int, line.split()[1:9])
+    return user + nice + system + sum(interrupts), idle + waiting
 
 
 class ServerCpu:
