@@ -13,8 +13,8 @@ from messaging.templates.problems import Flaw
 
 LINK = re.compile(r"(?:https?://[^\s/]|mailto:[^\s@]|tel:\+?\d)[^\s]*", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z-]+=\"[^\"<>]*\")*)\s*(/?)>")
-_ANGLED = re.compile(r"<[^<>]*>")
-_ATTRIBUTE = re.compile(r"([a-zA-Z-]+)=\"([^\"<>]*)\"")
+NAMED = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9-]*)([^<>]*)>")
+ATTRIBUTE = re.compile(r"([a-zA-Z-]+)=\"([^\"<>]*)\"")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _TELEGRAM_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _LOOKS_LIKE_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-zA-Z]{2,10}|#\d{1,6});")
@@ -65,30 +65,6 @@ REQUIRED = {"a": "href", "img": "src", "span": "class"}
 
 Fault = tuple[Flaw, str, int]
 """What is wrong, with which words, and how many lines above it."""
-
-
-def is_clean(markup: str, subset: Subset) -> bool:
-    """Whether there is surely nothing wrong: `faults` finds out about the rest."""
-    tags = _ANGLED.findall(markup)
-    if len(tags) < markup.count("<") or _has_bare_ampersand(markup, subset):
-        return False
-    together = "".join(tags)
-    if len(together.split()) < 2:
-        return not _flaws(together, subset)
-    if any(_of_tag(tag, subset) for tag in tags):  # attributes are each message's own
-        return False
-    return Flaw.TAG_UNBALANCED not in _flaws("".join(map(_without_attributes, tags)), subset)
-
-
-@lru_cache(maxsize=4096)
-def _flaws(tags: str, subset: Subset) -> frozenset[Flaw]:
-    """Of tags without a text between them: a template writes the same ones in each message."""
-    return frozenset(flaw for flaw, *_ in faults(tags, subset))
-
-
-def _without_attributes(tag: str) -> str:
-    name, *attributes = tag.split(None, 1)
-    return f"{name}>" if attributes else name
 
 
 def faults(markup: str, subset: Subset, *, balanced: bool = True) -> Iterator[Fault]:
@@ -153,7 +129,7 @@ def _near(markup: str, at: int) -> str:
 
 
 def _attributes(name: str, text: str, subset: Subset) -> Iterator[tuple[Flaw, str]]:
-    found = [(key.lower(), value) for key, value in _ATTRIBUTE.findall(text)]
+    found = [(key.lower(), value) for key, value in ATTRIBUTE.findall(text)]
     allowed = subset.tags[name]
     keys = [key for key, _ in found]
     if (needed := REQUIRED.get(name)) and needed not in keys:

@@ -2,57 +2,88 @@
 
 import html
 import re
+from collections.abc import Sequence
+
+from msgspec import Struct
 
 _UNSEEN = re.compile(
-    r"<!--|<(head|style|script|title)\b|<(div|span)\b[^<>]*\bdisplay\s*:\s*none[^<>]*>",
+    r"<(?:!--|(head|style|script|title)\b|(div|span)\b[^<>]*\bdisplay\s*:\s*none[^<>]*>)",
     re.IGNORECASE,
 )
 _ENDS = {
     name: re.compile(rf"</{name}\s*>", re.IGNORECASE)
     for name in ("head", "style", "script", "title", "div", "span")
 } | {"": re.compile("-->")}
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*|!)([^<>]*)>")
-_ODD_SPACES = re.compile(r"  |[\t\r\f\v\xa0]")
+TAG = re.compile(r"<(/?(?:[a-zA-Z][a-zA-Z0-9-]*|!))([^<>]*)>")
+_ODD_SPACES = ("  ", "\t", "\r", "\f", "\v", "\xa0")
 _SPACES = re.compile(r"[ \t\r\f\v\xa0]+")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _ATTRIBUTE = r"""\b{name}\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
-_HREF = re.compile(_ATTRIBUTE.format(name="href"), re.IGNORECASE)
-_ALT = re.compile(_ATTRIBUTE.format(name="alt"), re.IGNORECASE)
+HREF = re.compile(_ATTRIBUTE.format(name="href"), re.IGNORECASE)
+ALT = re.compile(_ATTRIBUTE.format(name="alt"), re.IGNORECASE)
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre"})
 _LINES = frozenset({"div", "table", "section", "article", "header", "footer", "dt", "dd"})
-_CONSTANT = {
-    **{(slash, name): "\n\n" for name in _PARAGRAPHS for slash in ("", "/")},
-    **{(slash, name): "\n" for name in _LINES for slash in ("", "/")},
-    ("", "br"): "\n",
-    ("", "hr"): "\n---\n",
-    ("", "li"): "\n- ",
-    ("/", "td"): " ",
-    ("/", "th"): " ",
-    ("/", "tr"): "\n",
+_COMES_TO = {
+    **{slash + name: "\n\n" for name in _PARAGRAPHS for slash in ("", "/")},
+    **{slash + name: "\n" for name in _LINES for slash in ("", "/")},
+    "br": "\n",
+    "hr": "\n---\n",
+    "li": "\n- ",
+    "/td": " ",
+    "/th": " ",
+    "/tr": "\n",
 }
-"""By slash and name, what most tags come to."""
-_SILENT = frozenset({"b", "i", "u", "s", "strong", "em", "code", "span", "font", "tg-spoiler"})
+"""What tags are to a reader; others are nothing, but for links and images."""
 _SCHEMES = ("http://", "https://", "mailto:", "tel:")
+
+
+class Layout(Struct, frozen=True):
+    """What a sequence of tags is to a reader.
+
+    `between`: what each tag comes to. `images`: which tags are. `links`: where they begin and end.
+    """
+
+    between: Sequence[str]
+    images: Sequence[int]
+    links: Sequence[tuple[int, int]]
 
 
 def plain_text(markup: str, *, breaks_kept: bool = False) -> str:
     """`markup` as text. `breaks_kept`: a line break in it is one (Telegram's HTML), not a space."""
     if not breaks_kept:
         markup = " ".join(_seen(markup).split())
-    words, *tags = _TAG.split(markup)
-    pieces = [html.unescape(words)]
-    links: list[tuple[str, int]] = []  # the open one: where to, and which piece is its first
-    for i in range(0, len(tags), 4):
-        slash, name, attributes, words = tags[i : i + 4]
-        constant = _CONSTANT.get((slash, name))
-        if constant is not None:
-            pieces.append(constant)
-        elif name not in _SILENT:
-            _add_tag(name.lower(), slash, attributes, pieces, links)
-        if words:
-            pieces.append(html.unescape(words))
-    text = "".join(pieces)
-    if _ODD_SPACES.search(text):
+    parts = TAG.split(markup)
+    words, names, attributes = parts[::3], parts[1::3], parts[2::3]
+    layout = laid_out(names)
+    pieces = [""] * (len(words) + len(names))
+    pieces[::2] = map(html.unescape, words) if "&" in markup else words
+    pieces[1::2] = layout.between
+    for image in layout.images:
+        pieces[2 * image + 1] = attribute_of(ALT, attributes[image])
+    for begin, end in layout.links:
+        label = "".join(pieces[2 * begin + 2 : 2 * end + 1]).strip()
+        pieces[2 * end + 1] = link_note(attribute_of(HREF, attributes[begin]), label)
+    return tidy("".join(pieces))
+
+
+def laid_out(names: Sequence[str]) -> Layout:
+    """`names` of tags, those that close one with a slash."""
+    lower = [name.lower() for name in names]
+    images = [i for i, name in enumerate(lower) if name in ("img", "/img")]
+    links: list[tuple[int, int]] = []
+    open_link: int | None = None
+    for i, name in enumerate(lower):
+        if name == "a":
+            open_link = i  # a link has none within it
+        elif name == "/a" and open_link is not None:
+            links.append((open_link, i))
+            open_link = None
+    return Layout([_COMES_TO.get(name, "") for name in lower], images, links)
+
+
+def tidy(text: str) -> str:
+    """Without spaces and empty lines that nobody needs."""
+    if any(odd in text for odd in _ODD_SPACES):
         text = _SPACES.sub(" ", text)
     text = text.replace(" \n", "\n").replace("\n ", "\n")
     if "\n\n\n" in text:
@@ -73,27 +104,15 @@ def _seen(markup: str) -> str:
     return "".join([*kept, markup[start:]])
 
 
-def _add_tag(
-    name: str, slash: str, attributes: str, pieces: list[str], links: list[tuple[str, int]]
-) -> None:
-    if name == "a":
-        if slash and links:
-            _end_link(pieces, *links.pop())
-        elif not slash:
-            links[:] = [(_attribute(_HREF, attributes), len(pieces))]  # a link has none within it
-    elif name == "img":
-        pieces.append(_attribute(_ALT, attributes))
-    else:  # spelled in capitals, or nothing to a reader
-        pieces.append(_CONSTANT.get((slash, name), ""))
-
-
-def _end_link(pieces: list[str], address: str, first: int) -> None:
-    label = "".join(pieces[first:]).strip()
+def link_note(address: str, label: str) -> str:
+    """What comes after the label of a link: where it leads, unless that has been said."""
     bare = address.removeprefix("mailto:").removeprefix("tel:")
-    if address.lower().startswith(_SCHEMES) and label not in (address, bare):
-        pieces.append(f" ({address})" if label else address)
+    if not address.lower().startswith(_SCHEMES) or label in (address, bare):
+        return ""
+    return f" ({address})" if label else address
 
 
-def _attribute(pattern: re.Pattern[str], attributes: str) -> str:
+def attribute_of(pattern: re.Pattern[str], attributes: str) -> str:
+    """The value of HREF or ALT among a tag's attributes, or nothing."""
     found = pattern.search(attributes)
     return html.unescape(next(filter(None, found.groups()), "")) if found else ""

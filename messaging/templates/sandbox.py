@@ -8,7 +8,7 @@ own length, by the lists it is given and by a limit on what comes out.
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -120,8 +120,11 @@ class Words:
         self._template = template
         self._length_max = length_max
 
-    def write(self, values: Mapping[str, Value], reader: Reader) -> str:
-        """Raises whatever a template can raise, and SecurityError when it grows too long."""
+    def pieces(self, values: Mapping[str, Value], reader: Reader) -> list[str]:
+        """What the template says itself, and between it what it writes of values, escaped Markup.
+
+        Raises whatever a template can raise, and SecurityError when it grows too long.
+        """
         template = self._template
         known = {**values, READER: reader}
         context = Context(template.environment, known, template.name, template.blocks)
@@ -131,7 +134,12 @@ class Words:
             if length > self._length_max:
                 raise SecurityError(f"it grows longer than {self._length_max} characters")
             pieces.append(piece)
-        return i18n.one_full_stop("".join(pieces).strip())
+        return pieces
+
+
+def glued(pieces: Iterable[str]) -> str:
+    """The text that a template has written in these pieces."""
+    return i18n.one_full_stop("".join(pieces).strip())
 
 
 def compiled(source: str, declared: Mapping[str, bool], *, escapes: bool, length_max: int) -> Words:

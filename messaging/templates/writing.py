@@ -10,10 +10,10 @@ from messaging.templates.bodies import CHANNELS, Body, Channel, Context, Reader,
 from messaging.templates.buttons import ButtonsError, Rows, rows_of
 from messaging.templates.definition import Place, Template
 from messaging.templates.filters import short
-from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults, is_clean
-from messaging.templates.plain import plain_text
+from messaging.templates.markup import EMAIL, TELEGRAM
+from messaging.templates.outline import Written
 from messaging.templates.problems import Flaw
-from messaging.templates.sandbox import Words, compiled
+from messaging.templates.sandbox import Words, compiled, glued
 from messaging.templates.urls import URL
 from messaging.templates.values import Value, values_of
 
@@ -58,16 +58,18 @@ class Writer:
             reader = Reader(language, reader.timezone)
         known, written = self._written(language, channel)
         part = partial(self.text, language, known, values=values, reader=reader)
+        pieces = partial(self._pieces, language, known, values=values, reader=reader)
         match known:
             case "messenger":
+                words = self._in_chat(Written(pieces("text"), TELEGRAM))
                 if channel != "messenger":
-                    return _borrowed(Body(self._markup(part("text"), TELEGRAM)), channel)
+                    return _borrowed(Body(words), channel)
                 buttons = self._buttons(part("buttons")) if "buttons" in written else ()
-                return Body(self._markup(part("text"), TELEGRAM), buttons=buttons)
+                return Body(words, buttons=buttons)
             case "email":
-                page = self._markup(part("html"), EMAIL)
-                text = part("text") if "text" in written else plain_text(page)
-                return Body(page, subject=one_line(part("subject")), text=text)
+                page = self._checked(Written(pieces("html"), EMAIL))
+                text = part("text") if "text" in written else page.text()
+                return Body(page.markup, subject=one_line(part("subject")), text=text)
             case "sms":
                 return _plain(cheap(part("text")))
             case "webpush":
@@ -102,6 +104,17 @@ class Writer:
         reader: Reader,
     ) -> str:
         """One part as it is written, unchecked. Raises TemplateError."""
+        return glued(self._pieces(language, channel, part, values=values, reader=reader))
+
+    def _pieces(
+        self,
+        language: str,
+        channel: Channel,
+        part: str,
+        *,
+        values: Mapping[str, Value],
+        reader: Reader,
+    ) -> list[str]:
         words = self._compiled.get((language, channel, part))
         if words is None:
             words = self._compile(Place(language, channel, part))
@@ -109,7 +122,7 @@ class Writer:
         if isinstance(words, TemplateError):
             raise TemplateError(str(words))
         try:
-            return words.write(values, reader)
+            return words.pieces(values, reader)
         except Exception as error:  # a template can fail in any way; its message fails, no more
             raise self._broken(Place(language, channel, part), error) from error
 
@@ -143,12 +156,15 @@ class Writer:
         except ButtonsError as error:
             raise TemplateError(f"{self.template.name}: {Flaw.NO_BUTTONS} {error}") from error
 
-    def _markup(self, markup: str, subset: Subset) -> str:
+    def _checked(self, written: Written) -> Written:
         """What a provider would refuse, or a reader should not get, is not sent."""
-        if not is_clean(markup, subset):
-            for flaw, detail, _ in faults(markup, subset):
-                raise TemplateError(f"{self.template.name}: {flaw} {detail}")
-        if subset is TELEGRAM and len(markup) > MESSENGER_SHOWN_MAX:
+        for flaw, detail, _ in written.faults():
+            raise TemplateError(f"{self.template.name}: {flaw} {detail}")
+        return written
+
+    def _in_chat(self, written: Written) -> str:
+        markup = self._checked(written).markup
+        if len(markup) > MESSENGER_SHOWN_MAX:
             shown = len(Body(markup).plain)
             if shown > MESSENGER_SHOWN_MAX:
                 raise TemplateError(f"{self.template.name}: {shown} characters are too long")

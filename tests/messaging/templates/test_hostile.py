@@ -2,12 +2,14 @@
 
 import html
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from loyalty.clock import VirtualClock
 from messaging.channels.base import Outgoing
@@ -16,7 +18,9 @@ from messaging.channels.email.tokens import Tokens
 from messaging.templates import CHANNELS, Body, Reader, TemplateError
 from messaging.templates.book import built_in
 from messaging.templates.definition import Template, Variable
-from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults, is_clean
+from messaging.templates.markup import EMAIL, TELEGRAM, Subset, faults
+from messaging.templates.outline import Written
+from messaging.templates.plain import plain_text
 from messaging.templates.samples import usual
 from messaging.templates.values import values_of
 
@@ -131,15 +135,30 @@ def test_any_context_gives_a_body_or_a_template_error(
 MARKUP = ("<b>", "</b>", "<i>", "</i>", "<p>", "</p>", "<br>", "<br/>", "<a>", "</a>", "<img>",
           "< b>", "<b >", "<b x>", '<a href="https://a.example">', '<a\thref="https://a.example">',
           '<a href="https://a.example" href="https://b.example">', '<a\nonclick="x">', "<span>",
+          '<a href="', '<a href="mailto:', '<img src="https://x.example" alt="', '">', '"', "<td ",
           '<a href="javascript:x">', '<td align="left">', "<td\tx>", "<3", ">", "<", "&", "&amp;",
-          "&nbsp;", " ", "\n", "слово")  # fmt: skip
-"""What a text may be glued from: right, wrong, and nearly right."""
+          "&nbsp;", " ", "\n", "<ul>", "<li>", "</li>", "</ul>", "<tr>", "</tr>", "</td>", "</p>",
+          "\ue000" "0" "\ue001", "г.", ".", "слово")  # fmt: skip
+"""What a template may be glued from: right, wrong, and nearly right."""
+SAID = ("", " ", "\n", "\xa0 x", "a  b", "<b>", '"', "&", "&amp;", "amp;", "https://b.example",
+        "a@b.example", "javascript:x", "1", "г.", ".", "\ue000" "1" "\ue001", "слово")  # fmt: skip
+glue = st.sampled_from(MARKUP) | st.sampled_from(SAID).map(escape)
+LINKED = ('<p><a href="', "https://b.example", "?x=", "a b", '">', "a@b.example", "</a></p>")
 
 
-@settings(max_examples=1500, deadline=None)
-@given(
-    markup=st.lists(st.sampled_from(MARKUP), max_size=7).map("".join),
-    subset=st.sampled_from((TELEGRAM, EMAIL)),
-)
-def test_what_is_found_clean_at_a_glance_has_no_faults(markup: str, subset: Subset) -> None:
-    assert is_clean(markup, subset) == (not list(faults(markup, subset)))
+def as_written(words: Iterable[str]) -> list[str]:
+    return [escape(each) if n % 2 else each for n, each in enumerate(words)]
+
+
+@settings(max_examples=2500, deadline=None)
+@given(pieces=st.lists(glue, max_size=9), subset=st.sampled_from((TELEGRAM, EMAIL)))
+@example(as_written(LINKED), EMAIL)
+@example(as_written([*LINKED[:3], "1", *LINKED[4:]]), EMAIL)
+@example(as_written(['<a href="mailto:', "a@b.example", '">', "a@b.example", "</a>"]), EMAIL)
+@example(as_written(['<img src="https://x.example" alt="', 'a "b" &\n c', '">']), EMAIL)
+def test_what_is_known_of_the_pieces_holds_for_the_whole(pieces: list[str], subset: Subset) -> None:
+    written = Written(pieces, subset)
+    whole = list(faults(written.markup, subset))
+    assert bool(list(written.faults())) == bool(whole)
+    if subset is EMAIL and not whole:
+        assert written.text() == plain_text(written.markup)

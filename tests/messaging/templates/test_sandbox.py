@@ -8,7 +8,7 @@ import pytest
 
 from messaging.templates import Reader, TemplateError
 from messaging.templates.files import read
-from messaging.templates.sandbox import Words, compiled, mistakes_in
+from messaging.templates.sandbox import Words, compiled, glued, mistakes_in
 from messaging.templates.values import LIST_LENGTH_MAX, TEXT_LENGTH_MAX
 from messaging.templates.writing import Writer
 from tests.messaging.templates.samples import FINE, changed, in_chat, with_words
@@ -20,7 +20,7 @@ VALUES: Mapping[str, Any] = {"title": "Мир <b>", "n": 5, "until": None, "xs":
 
 def write(source: str, reader: Reader = RU, *, escapes: bool = False, **values: Any) -> str:
     words = compiled(source, DECLARED, escapes=escapes, length_max=2_000)
-    return words.write({**VALUES, **values}, reader)
+    return glued(words.pieces({**VALUES, **values}, reader))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_it_stops_when_it_grows_too_long() -> None:
     words = compiled("{% for x in xs %}" + "а" * 100 + "{% endfor %}", DECLARED, escapes=False,
                      length_max=1_000)  # fmt: skip
     with pytest.raises(Exception, match="longer than 1000"):
-        words.write({**VALUES, "xs": ["a"] * LIST_LENGTH_MAX}, RU)
+        words.pieces({**VALUES, "xs": ["a"] * LIST_LENGTH_MAX}, RU)
 
 
 @pytest.mark.parametrize(
