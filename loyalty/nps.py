@@ -23,7 +23,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NpsReport:
-    """`asked` counts the surveys handed out in the time, answered or not. Shops are by code."""
+    """`asked` counts the surveys of the time that went out, answered or not. Shops are by code."""
 
     asked: int
     whole: Nps

@@ -85,6 +85,13 @@ class Surveys:
         found = await query(*sql.IDS_OF, [each.key for each in handouts])
         return {row["key"]: row["id"] for row in found}
 
+    async def not_reached(self, keys: Sequence[str]) -> None:
+        """What should have brought these sheets has not gone out: nobody was asked by them.
+
+        Whoever has one all the same may answer it. Part of the caller's transaction.
+        """
+        await query(*sql.UNREACHED, keys)
+
     async def sheet(self, sheet_id: int) -> Sheet | None:
         """As it stands; None for one that was never handed out."""
         rows = await query(sql.SHEET, None, sheet_id)

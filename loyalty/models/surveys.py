@@ -23,6 +23,7 @@ class SurveySheet(Model):
     ended_at = InstantField(null=True)  # all questions were before her
     score = fields.IntField(null=True)
     words = fields.CharField(max_length=1000, default="")
+    unreached = fields.BooleanField(db_default=False)  # its message has not gone out
 
     class Meta:
         table = "survey_sheet"

@@ -17,6 +17,7 @@ HAND_OUT = (
     _HAND_OUT.format(row="e.v", source="json_array_elements($1::json) AS e(v)"),
     _HAND_OUT.format(row="e.value", source="json_each($1) AS e"),
 )
+UNREACHED = listed("UPDATE survey_sheet SET unreached = true WHERE key IN {list}", "text")
 IDS_OF = listed("SELECT id, key FROM survey_sheet WHERE key IN {list}", "text")
 _SHEET = """
 SELECT s.id, s.survey, s.customer_id, s.receipt_id, s.shop_id, s.asked_at, s.answered_at,
@@ -48,6 +49,7 @@ GROUP BY shop_id, (answered_at - $2) / $4, score
 """
 ASKED = """
 SELECT COUNT(*) FROM survey_sheet WHERE survey = $1 AND asked_at >= $2 AND asked_at < $3
+  AND (answered_at IS NOT NULL OR NOT unreached)
 """
 REASONS = """
 SELECT a.value, COUNT(*) AS answers FROM survey_sheet AS s

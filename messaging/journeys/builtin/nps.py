@@ -56,9 +56,11 @@ ASKING = Journey(
             says="nps",
             channels=("messenger", "webpush", "email"),
             needs=Check("receipt_stands"),
-            on=dict.fromkeys(("capped", "skipped", "failed", "late", "untrue"), END),
+            on=dict.fromkeys(("capped", "skipped", "failed"), "unasked")
+            | dict.fromkeys(("late", "untrue"), END),
         ),
-        Wait(name="answer", lasts=7 * DAY),
+        Wait(name="answer", lasts=7 * DAY, on={"over": END}),
+        Do(name="unasked", action="nps_unasked"),
     ),
     goal=Check("heard", "survey.answered:nps"),
 )
@@ -153,7 +155,7 @@ async def sheets_for(
     """A sheet for each enrolment, the same one however often it is asked for, and its link."""
     if around.links is None:  # nobody outside reaches us
         return {}
-    keys = {each.id: f"journey:{each.id}:{survey.name}" for each in enrolled}
+    keys = {each.id: _key(survey, each) for each in enrolled}
     handouts = [
         Handout(keys[each.id], each.customer_id, each.data.get("receipt_id")) for each in enrolled
     ]
@@ -162,6 +164,10 @@ async def sheets_for(
         number: {"sheet": sheets[key], "link": around.links.survey(sheets[key])}
         for number, key in keys.items()
     }
+
+
+def _key(survey: Survey, enrolled: Enrolled) -> str:
+    return f"journey:{enrolled.id}:{survey.name}"
 
 
 @words("nps")
@@ -192,6 +198,15 @@ async def referral_words(
         }
         for each in enrolled
     }
+
+
+@action("nps_unasked")
+async def nps_unasked(
+    enrolled: Sequence[Enrolled], _settings: Mapping[str, Any], around: Around
+) -> Mapping[int, str]:
+    """The question has not gone out: her sheet is no question of ours."""
+    await around.programme.surveys.not_reached([_key(NPS, each) for each in enrolled])
+    return dict.fromkeys((each.id for each in enrolled), "done")
 
 
 @action("call_detractor")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from loyalty.database import query
+from loyalty.nps import nps_report
 from messaging import tasks
 from tests.messaging.journeys.stage import HOUR, Stage
 
@@ -123,3 +124,24 @@ async def test_a_passive_one_is_left_alone(stage: Stage) -> None:
     assert await tasks.waiting() == []
     assert await stage.sent("nps_answer") == []
     assert await stage.outcomes("nps_answer") == ["finished"]
+
+
+async def test_who_was_not_reached_is_not_counted_as_asked(stage: Stage) -> None:
+    start = stage.clock.now()
+    reached = await stage.customer()
+    deaf = await stage.join("+79001234568", marketing=False)
+    for customer in (reached, deaf):
+        await stage.buys(customer)
+    await stage.live(3 * DAY, step=6 * HOUR)
+    assert await stage.sent("nps") == ["nps_ask"]
+    assert len(await sheets()) == 2
+
+    async def asked_and_answers() -> tuple[int, int]:
+        report = await nps_report(since=start, until=stage.clock.now(), period=DAY)
+        return report.asked, report.whole.answers
+
+    assert await asked_and_answers() == (1, 0)
+    [unheard] = await query("SELECT id FROM survey_sheet WHERE customer_id = $1", None, deaf)
+    await stage.programme.surveys.answer(unheard["id"], deaf, "score", ["7"])
+    await stage.live(HOUR)
+    assert await asked_and_answers() == (2, 1), "she has got it by whatever way"
