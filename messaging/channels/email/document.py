@@ -22,14 +22,17 @@ _SPOILER = re.compile(r"<(/?)tg-spoiler>")
 _SEAM = re.compile(r">(?=<(?:/?(?:table|tbody|tr|td|div|body|style|meta)|!--)\b)")
 """Where a line may end: no mail should have lines of thousands of letters."""
 _PREVIEW_LENGTH = 110
-_BARE_TAG = re.compile(r'<(h[1-3]|table|td|th|a class="button")(?![^<>]*\bstyle=)(?=[ >])')
+_BARE_TAG = re.compile(
+    r'<(h[1-3]|table|td|th(?![^<>]*\balign=)|a class="button"|(th))(?![^<>]*\bstyle=)(?=[ >])'
+)
+_CELL = "padding:6px 0"
 _STYLES = {
     "h1": "line-height:1.25",
     "h2": "line-height:1.25",
     "h3": "line-height:1.25",
     "table": "width:100%;border-collapse:collapse",
-    "td": "padding:6px 0;border-bottom:1px solid #aab4b9",
-    "th": "padding:6px 0;text-align:left",
+    "td": f"{_CELL};border-bottom:1px solid #aab4b9",
+    "th": f"{_CELL};text-align:left",
     'a class="button"': "display:inline-block;padding:12px 24px;border-radius:10px;"
     "background:#0b7a5b;color:#ffffff;font-weight:bold;text-decoration:none",
 }
@@ -129,9 +132,14 @@ def mail_document(
 
 def _in_mail(fragment: str) -> str:
     if _BLOCKS.search(fragment):
-        return _BARE_TAG.sub(lambda found: f'{found[0]} style="{_STYLES[found[1]]}"', fragment)
+        return _BARE_TAG.sub(_styled, fragment)
     words = fragment.strip("\n").replace("\n", "<br>\n")
     return _SPOILER.sub(r"<\1span>", words)
+
+
+def _styled(tag: re.Match[str]) -> str:
+    style = _CELL if tag[2] else _STYLES[tag[1]]  # a head that says itself where it stands
+    return f'{tag[0]} style="{style}"'
 
 
 @lru_cache(maxsize=64)

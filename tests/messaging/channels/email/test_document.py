@@ -85,6 +85,12 @@ def test_line_breaks_of_a_chat_count_and_those_of_a_page_do_not() -> None:
     assert "<span>secret</span>" in page_of(fragment="<tg-spoiler>secret</tg-spoiler>")
 
 
+def test_a_head_of_a_table_stands_where_it_says() -> None:
+    page = page_of(fragment='<table><tr><th>a</th><th align="right">b</th></tr></table>')
+    assert '<th style="padding:6px 0;text-align:left">a' in page
+    assert '<th style="padding:6px 0" align="right">b' in page
+
+
 @pytest.mark.parametrize(
     ("markup", "whole"),
     [
