@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from app.assembly import House, open_house
 from app.demo.pages import add_demo_pages
@@ -96,6 +96,32 @@ async def test_on_a_phone_the_list_and_the_mail_take_turns(demo: Demo) -> None:
         await expect(page.locator("#mails a")).to_be_visible()
         width = await page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390
+
+
+async def test_what_comes_while_a_full_mailbox_opens_is_shown(demo: Demo) -> None:
+    assert demo.house.mail is not None
+    channel = demo.house.mail.channel
+
+    async def send(number: int) -> None:
+        body = Body("<p>x</p>", subject=f"Mail {number}", text="x")
+        await channel.send(
+            Outgoing(
+                message_id=1, attempt_id=number, address_kind="email", address="a@b.example",
+                body=body,
+            )
+        )  # fmt: skip
+
+    async def send_before_it_looks(route: Route) -> None:
+        await send(51)
+        await route.continue_()
+
+    for number in range(1, 51):
+        await send(number)
+    async with chromium() as browser:
+        page = await browser.new_page()
+        await page.route("**/mailbox.json", send_before_it_looks, times=1)
+        await page.goto(f"{demo.server.url}/demo/mailbox")
+        await expect(page.locator("#mails strong").first).to_have_text("Mail 51")
 
 
 async def test_nothing_in_a_mail_runs(demo: Demo) -> None:

@@ -19,8 +19,13 @@ function item(mail) {
   return row;
 }
 
+// Of those on the page. How many there are tells nothing: a full list lets the oldest go.
+function newest() {
+  return list.querySelector("a")?.pathname.split("/").pop();
+}
+
 function show(mails, before) {
-  if (before === null && mails.length === list.children.length) return; // the page came with them
+  if (before === null && newest() === mails[0]?.id) return; // the page came with them
   list.replaceChildren(...mails.map(item));
   empty.hidden = mails.length > 0;
 }
