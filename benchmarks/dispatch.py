@@ -61,7 +61,7 @@ _load_before = os.getloadavg()[0]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=PARTS, action="append", metavar="PART")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, to try it out")
     given = parser.parse_args()
     names = given.only or list(PARTS)
