@@ -58,7 +58,11 @@ class Post:
 
     async def phone(self, request: web.Request) -> web.Response:
         return self._frame.page(
-            request, "phone", messages=await self._messages(), samples=samples_of(request)
+            request,
+            "phone",
+            messages=await self._messages(),
+            samples=samples_of(request),
+            sent=request.query.get("sent"),
         )
 
     async def phone_messages(self, request: web.Request) -> web.Response:
@@ -80,6 +84,7 @@ class Post:
             opened_at=_local_time(opened.at) if opened and opened.at else "",
             view=view if view in VIEWS else VIEWS[0],
             samples=samples_of(request),
+            sent=request.query.get("sent"),
         )
 
     async def mailbox_list(self, request: web.Request) -> web.Response:
@@ -122,7 +127,8 @@ class Post:
         )
         await enqueue([draft], at=now)
         self._house.wakeups.wake()
-        raise web.HTTPSeeOther("/demo/mailbox" if by_mail else "/demo/phone")
+        page = "/demo/mailbox" if by_mail else "/demo/phone"
+        raise web.HTTPSeeOther(f"{page}?sent={name}")  # it stays chosen, to be sent again
 
     async def _messages(self) -> list[dict[str, str]]:
         return _sms_rows(await asyncio.to_thread(kept_sms, self._sms_folder))

@@ -70,6 +70,7 @@ async def test_what_is_sent_lies_in_the_mailbox(demo: Demo) -> None:
         await page.goto(f"{demo.server.url}/demo/mailbox")
         await expect(page.locator("#empty")).to_be_visible()
         await send_sample(page, demo, "offer")
+        await expect(page.locator("#template")).to_have_value("offer")
         row = page.locator("#mails a")
         await expect(row).to_contain_text("Неделя витаминов")  # without a reload
         await row.click()
