@@ -17,7 +17,7 @@ from messaging.templates.markup import EMAIL, TELEGRAM, Fault, Subset, faults, l
 from messaging.templates.plain import plain_text
 from messaging.templates.problems import Flaw, Problem
 from messaging.templates.samples import Sample, samples
-from messaging.templates.sandbox import linear, mistakes_in, names_in
+from messaging.templates.sandbox import glued, linear, mistakes_in, names_in
 from messaging.templates.urls import URL
 from messaging.templates.values import Value, values_of
 from messaging.templates.writing import (
@@ -172,12 +172,13 @@ def _written(writer: Writer, place: Place, tried: Iterable[Tried]) -> Iterator[P
     seen: set[Flaw] = set()
     for sample, values in tried:
         try:
-            text = writer.text(
+            pieces = writer.pieces(
                 place.language, place.channel, place.part, values=values, reader=reader
             )
         except TemplateError as error:
             found = [Problem(Flaw.BREAKS, str(place), _with(str(error), sample))]
         else:
+            text = glued(pieces)
             found = [_fault(place, one, "sample") for one in faults(text, subset)] if subset else []
             found += _too_long(place, sample, text)
             if place.part == "buttons":

@@ -13,7 +13,6 @@ from messaging.templates.problems import Flaw
 
 LINK = re.compile(r"(?:https?://[^\s/]|mailto:[^\s@]|tel:\+?\d)[^\s]*", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z-]+=\"[^\"<>]*\")*)\s*(/?)>")
-NAMED = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9-]*)([^<>]*)>")
 ATTRIBUTE = re.compile(r"([a-zA-Z-]+)=\"([^\"<>]*)\"")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _TELEGRAM_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d{1,7}|#x[0-9a-fA-F]{1,6});")

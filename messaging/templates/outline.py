@@ -12,10 +12,10 @@ from functools import lru_cache
 from markupsafe import Markup
 from msgspec import Struct
 
-from messaging.i18n import one_full_stop
-from messaging.templates.markup import ATTRIBUTE, NAMED, Fault, Subset, faults
+from messaging.templates.markup import ATTRIBUTE, Fault, Subset, faults
 from messaging.templates.plain import ALT, HREF, TAG, attribute_of, laid_out, link_note, tidy
 from messaging.templates.plain import plain_text as text_of
+from messaging.templates.sandbox import glued
 
 _PIECES_MAX = 400
 """What is written in more of them is looked at as a whole."""
@@ -76,12 +76,12 @@ class Written:
     __slots__ = ("_outline", "_subset", "_values", "markup")
 
     def __init__(self, pieces: Sequence[str], subset: Subset) -> None:
-        together = "".join(pieces).strip()
-        self.markup = one_full_stop(together)
+        self.markup = glued(pieces)
         self._subset = subset
         self._values = [piece for piece in pieces if type(piece) is Markup]
         self._outline = None
-        if self.markup == together and len(pieces) <= _PIECES_MAX:
+        is_unchanged = self.markup == "".join(pieces).strip()
+        if is_unchanged and len(pieces) <= _PIECES_MAX:
             shape = tuple([None if type(piece) is Markup else piece for piece in pieces])
             self._outline = _outlined(shape, subset)
 
@@ -108,7 +108,7 @@ def _outlined(shape: Shape, subset: Subset) -> _Outline | None:
         pieces.append(f"{_BEGIN}{count}{_END}" if piece is None else piece)
         count += piece is None
     markup = "".join(pieces)
-    parts = NAMED.split(markup)
+    parts = TAG.split(markup)
     checks: list[tuple[re.Pattern[str], _Parts]] = []
     for i in range(1, len(parts), 3):
         name, rest = parts[i : i + 2]

@@ -57,8 +57,11 @@ class Writer:
         if language != reader.language:
             reader = Reader(language, reader.timezone)
         known, written = self._written(language, channel)
-        part = partial(self.text, language, known, values=values, reader=reader)
-        pieces = partial(self._pieces, language, known, values=values, reader=reader)
+        pieces = partial(self.pieces, language, known, values=values, reader=reader)
+
+        def part(name: str) -> str:
+            return glued(pieces(name))
+
         match known:
             case "messenger":
                 words = self._in_chat(Written(pieces("text"), TELEGRAM))
@@ -94,19 +97,7 @@ class Writer:
             found = self._parts[language, channel] = known, parts
         return found
 
-    def text(
-        self,
-        language: str,
-        channel: Channel,
-        part: str,
-        *,
-        values: Mapping[str, Value],
-        reader: Reader,
-    ) -> str:
-        """One part as it is written, unchecked. Raises TemplateError."""
-        return glued(self._pieces(language, channel, part, values=values, reader=reader))
-
-    def _pieces(
+    def pieces(
         self,
         language: str,
         channel: Channel,
@@ -115,6 +106,7 @@ class Writer:
         values: Mapping[str, Value],
         reader: Reader,
     ) -> list[str]:
+        """One part as it is written (`sandbox.Words.pieces`), unchecked. Raises TemplateError."""
         words = self._compiled.get((language, channel, part))
         if words is None:
             words = self._compile(Place(language, channel, part))
