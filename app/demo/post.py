@@ -58,11 +58,7 @@ class Post:
 
     async def phone(self, request: web.Request) -> web.Response:
         return self._frame.page(
-            request,
-            "phone",
-            messages=await self._messages(),
-            samples=samples_of(request),
-            sent=request.query.get("sent"),
+            request, "phone", messages=await self._messages(), samples=samples_of(request)
         )
 
     async def phone_messages(self, request: web.Request) -> web.Response:
@@ -84,7 +80,6 @@ class Post:
             opened_at=_local_time(opened.at) if opened and opened.at else "",
             view=view if view in VIEWS else VIEWS[0],
             samples=samples_of(request),
-            sent=request.query.get("sent"),
         )
 
     async def mailbox_list(self, request: web.Request) -> web.Response:
@@ -137,11 +132,11 @@ class Post:
         return _mail_rows(await asyncio.to_thread(kept_mails, self._mail_folder))
 
 
-def samples_of(request: web.Request) -> list[dict[str, str]]:
+def samples_of(request: web.Request) -> list[dict[str, Any]]:
     """What can be sent to try: every template of the house, by what it is about."""
-    language = language_of(request)
+    language, sent = language_of(request), request.query.get("sent")
     return [
-        {"name": name, "title": writer.template.title(language)}
+        {"name": name, "title": writer.template.title(language), "chosen": name == sent}
         for name, writer in built_in().items()
     ]
 
