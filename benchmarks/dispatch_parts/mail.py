@@ -103,18 +103,13 @@ async def mail(report: Report, *, rounds: int, scale: float) -> None:
         port = await stack.enter_async_context(sink(program))
         options = Options(channel="email", port=port)
         workers = [await stack.enter_async_context(Worker.started(url, options)) for _ in range(2)]
-        shares: list[float] = []
-        rates = await _rates(report, base, port, workers, shares, rounds=rounds, scale=scale)
+        rates = await _rates(report, base, port, workers, rounds=rounds, scale=scale)
     report.figure("mail: bare connections, mails/s", median(rates["bare"]))
     report.figure("mail: one worker, mails/s", median(rates["one"]))
     report.figure("mail: two workers, mails/s", median(rates["two"]))
     report.figure("mail: two workers, mails/s, best round", max(rates["two"]))
     report.aim("mail", ratio(rates["one"], rates["bare"]), ">= 0.7")
     report.aim("mail, two workers", ratio(rates["two"], rates["one"]), ">= 1.6")
-    # Two cannot do more than one, divided by what one and all that serves it take of the machine.
-    room = [one / share for one, share in zip(rates["one"], shares, strict=True)]
-    report.figure("mail: one worker, share of all processors", median(shares))
-    report.figure("mail: two workers of what there is room for", ratio(rates["two"], room))
     report.conditions["mail"] = (
         "sink, Postgres and this process share the cores with the workers; the sink alone takes "
         "what the bare connections send"
@@ -126,12 +121,10 @@ async def _rates(
     base: Base,
     port: int,
     workers: Sequence[Worker],
-    shares: list[float],
     *,
     rounds: int,
     scale: float,
 ) -> dict[str, list[float]]:
-    """Mails a second. To `shares` goes how much of the machine one worker has at work."""
     count = int(15_000 * scale)
     prebuilt = _prebuilt(count)
     spent = Spent(ServerCpu(workers[0].pid, base.raw))
@@ -139,7 +132,7 @@ async def _rates(
     async def bytes_alone(_round: int) -> float:
         return await bare(port, prebuilt)
 
-    async def ours(those: Sequence[Worker], busy: list[float]) -> float:
+    async def ours(those: Sequence[Worker]) -> float:
         source = await base.queue(1, count, LETTER, LETTER_CONTEXT, channels="email")
         async with spent.over(count):
             with machine_busy(busy):
@@ -151,19 +144,26 @@ async def _rates(
         return states["sent"] / elapsed
 
     async def one(_round: int) -> float:
-        rate = await ours(workers[:1], shares)
+        rate = await ours(workers[:1])
         cpu.append((spent.process_ms[-1], spent.database_ms[-1]))
+        shares.append(busy[-1])
         return rate
 
     async def two(_round: int) -> float:
-        return await ours(workers, [])
+        return await ours(workers)
 
+    busy: list[float] = []  # of the machine, in every round; `shares` is of those of one worker
+    shares: list[float] = []
     cpu: list[tuple[float, float]] = []
     for each in (bytes_alone, two):  # warm
         await each(0)
     rates = await interleave(rounds, {"bare": bytes_alone, "one": one, "two": two})
     for name, values in zip(("Python", "Postgres"), zip(*cpu, strict=True), strict=True):
         report.figure(f"mail: one worker, ms of processor, {name}", median(values))
+    # Two cannot do more than one, divided by what one and all that serves it take of the machine.
+    room = [one / share for one, share in zip(rates["one"], shares, strict=True)]
+    report.figure("mail: one worker, share of all processors", median(shares))
+    report.figure("mail: two workers of what there is room for", ratio(rates["two"], room))
     return rates
 
 
